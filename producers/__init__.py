@@ -1,0 +1,1 @@
+"""Producers: one module or folder for each source of measurements."""

@@ -1,0 +1,1 @@
+"""Sinks: one module or folder for each destination."""

@@ -1,0 +1,1 @@
+"""Configuration: TOML, environment and `--set` into typed values."""

@@ -1,0 +1,21 @@
+"""What a document may hold at most. Everything that comes from a network is checked against these."""
+
+import re
+from typing import Final
+
+MAX_MESSAGE_BYTES: Final = 1 << 20
+MAX_METRICS: Final = 2_000
+MAX_SOURCE_CHARS: Final = 255
+MAX_SOURCE_SEGMENTS: Final = 8
+MAX_KEY_CHARS: Final = 200
+MAX_FACTS: Final = 100
+MAX_FACT_CHARS: Final = 1_000
+MAX_AMOUNT: Final = 1e300  # a window would need 10^8 such amounts before its sum became infinite
+MAX_TIME: Final = 253_402_300_799.0  # the last second of the year 9999
+MAX_INTERVAL: Final = 366 * 86_400.0
+DEAD_LETTER_BYTES: Final = 1_000
+
+SOURCE: Final = re.compile(r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._:-]+(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._:-]+)*")
+VIEW: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+METRIC_NAME: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
+DEVICE: Final = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+")

@@ -1,0 +1,94 @@
+"""What a role is. Roles are thin: retry, batching, dead letters, counters, health and shutdown are the runtime's."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from virtpulse.messages.sample import Sample
+from virtpulse.transports.interface import Batch, Outgoing
+
+
+class Producer(Protocol):
+    """A source of measurements."""
+
+    def samples(self) -> AsyncIterator[Sequence[Sample]]:
+        """Yield samples as they are taken, for ever; closing the iterator is how the runtime stops it."""
+        ...
+
+
+@dataclass(slots=True)
+class Output:
+    """What a processor makes of a batch: messages to publish, and what is to be counted."""
+
+    messages: list[Outgoing] = field(default_factory=list)
+    refused: int = 0
+    late: int = 0
+
+
+class Processor(Protocol):
+    """One partition's state and what it does to messages. It never waits and never calls a transport.
+
+    The runtime makes one for each partition assigned to it, in this order: `restore` with what the state topics hold,
+    `replay` with the messages that an earlier owner has processed, then `process`; `tick` only while the partition is
+    read to its end. Calls never overlap. The runtime stores each Output together with `first_needed`, as one step.
+    """
+
+    def restore(self, batch: Batch) -> None:
+        """Take up the latest messages of a state topic."""
+        ...
+
+    def replay(self, batch: Batch) -> None:
+        """Rebuild state from messages whose output was stored before."""
+        ...
+
+    def process(self, batch: Batch) -> Output:
+        """Take the next messages into account."""
+        ...
+
+    def tick(self) -> Output:
+        """Do what the passing of time asks for."""
+        ...
+
+    def drain(self) -> Iterable[Output]:
+        """Bring everything that is open to its end, in outputs small enough for a transaction each."""
+        ...
+
+    def first_needed(self) -> Mapping[str, int]:
+        """Return by topic the first position that the open state was built from; a topic without open state is absent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorKind:
+    """How the runtime makes processors: which topics they read, and which compacted topics hold their state."""
+
+    name: str
+    inputs: Sequence[str]
+    states: Sequence[str]
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class SinkKind:
+    """How the runtime feeds a sink: from which topics, and as which group; without a group it sees only what is new."""
+
+    name: str
+    inputs: Sequence[str]
+    group: str | None
+    batch: int = 500
+
+
+class Sink(Protocol):
+    """A destination. `write` returns once the batch is safe there; what it raises decides what happens to the batch."""
+
+    async def start(self) -> None:
+        """Open the destination."""
+        ...
+
+    async def write(self, batch: Batch) -> None:
+        """Write all messages of the batch. Raises RetryableError, FatalError or RefusedError."""
+        ...
+
+    async def close(self) -> None:
+        """Flush and close the destination."""
+        ...
