@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
+MAX_DOCUMENTS: Final = 20_000
 MAX_METRICS: Final = 2_000
 MAX_SOURCE_CHARS: Final = 255
 MAX_SOURCE_SEGMENTS: Final = 8
