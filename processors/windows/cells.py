@@ -1,0 +1,87 @@
+"""The sums: for each metric of each open window one cell, kept as flat arrays."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.windows.collect import Floats
+from processors.windows.shapes import Ints
+
+
+class Cells:
+    """part, whole: sums. low, high, latest: smallest, largest and last part / whole of the samples whose whole was known.
+
+    count: samples. unknown: whether a part above zero came with a whole of zero. A window's cells lie side by side.
+    """
+
+    def __init__(self) -> None:
+        self._used = 0
+        self._free: dict[int, list[int]] = {}
+        self.part: Floats = np.zeros(0)
+        self.whole: Floats = np.zeros(0)
+        self.low: Floats = np.zeros(0)
+        self.high: Floats = np.zeros(0)
+        self.latest: Floats = np.zeros(0)
+        self.count: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self.unknown: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self._grow(1 << 12)
+
+    def take(self, size: int) -> int:
+        """Return the first of `size` fresh cells."""
+        free = self._free.get(size)
+        if free:
+            return free.pop()
+        if self._used + size > len(self.part):
+            self._grow(max(size, len(self.part) // 2))
+        self._used += size
+        return self._used - size
+
+    def give_back(self, first: int, size: int) -> None:
+        """Take cells back and make them fresh."""
+        self._clear(slice(first, first + size))
+        self._free.setdefault(size, []).append(first)
+
+    def add(self, cell: Ints, part: Floats, whole: Floats) -> None:
+        """Add a pair to each cell, in order; a cell may stand several times.
+
+        `ufunc.at` adds one after the other, so sums don't depend on how messages were cut into batches.
+        """
+        np.add.at(self.part, cell, part)
+        np.add.at(self.whole, cell, whole)
+        np.add.at(self.count, cell, 1)
+        known = whole > 0
+        if not known.all():
+            self.unknown[cell[~known & (part > 0)]] = True
+            cell, part, whole = cell[known], part[known], whole[known]
+        with np.errstate(over="ignore"):
+            share = part / whole
+        np.minimum.at(self.low, cell, share)
+        np.maximum.at(self.high, cell, share)
+        self.latest[cell] = share
+
+    def move(self, first: int, size: int, target: int) -> None:
+        """Move cells to the beginning of other, fresh ones."""
+        for column in (self.part, self.whole, self.low, self.high, self.latest, self.count, self.unknown):
+            column[target : target + size] = column[first : first + size]
+        self.give_back(first, size)
+
+    def reset(self) -> None:
+        """Give all memory back; for when no window is open."""
+        self.__init__()  # type: ignore[misc] # the same object must go on: others hold it
+
+    def _clear(self, where: slice) -> None:
+        self.part[where] = 0.0
+        self.whole[where] = 0.0
+        self.low[where] = math.inf
+        self.high[where] = -math.inf
+        self.latest[where] = math.nan
+        self.count[where] = 0
+        self.unknown[where] = False
+
+    def _grow(self, more: int) -> None:
+        old = len(self.part)
+        for name in ("part", "whole", "low", "high", "latest", "count", "unknown"):
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate((column, np.empty(more, column.dtype))))
+        self._clear(slice(old, old + more))

@@ -1,0 +1,95 @@
+"""Adding rows to the windows that they count in."""
+
+import numpy as np
+
+from processors.windows.collect import Rows
+from processors.windows.judge import Grid, Verdict
+from processors.windows.openwindows import OpenWindows
+from processors.windows.shapes import HEADER, Ints, Shapes
+from processors.windows.views import Views
+
+
+class Counting:
+    """Adds rows to open windows, opening them as needed."""
+
+    def __init__(self, grid: Grid, views: Views, shapes: Shapes, windows: OpenWindows) -> None:
+        self._grid = grid
+        self._views = views
+        self._shapes = shapes
+        self._open = windows
+
+    def count(self, rows: Rows, verdict: Verdict, position: Ints) -> list[int]:
+        """Add every row to each of its windows; `position` is that of each row's message.
+
+        Returns the rows whose metrics a window had no room for.
+        """
+        row, depth = np.nonzero(verdict.counted)
+        if not len(row):
+            self._count_repeats(rows, verdict)
+            return []
+        numbers = self._numbers(rows, row, verdict.windows[row, depth], position)
+        np.add.at(self._open.samples, numbers, 1)
+        self._count_repeats(rows, verdict)
+        self._merge_facts(rows, row, numbers)
+        return self._add_pairs(rows, row, numbers)
+
+    def _numbers(self, rows: Rows, row: Ints, windows: Ints, position: Ints) -> Ints:
+        """Return the number of the open window for each pair of a row and a window."""
+        distinct, which = np.unique(windows, return_inverse=True)
+        key = rows.view[row] * len(distinct) + which
+        keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        found = np.empty(len(keys), np.int64)
+        window_list = distinct.tolist()
+        by_window = [self._open.by_window.get(window, {}) for window in window_list]
+        for place, pair in enumerate(keys.tolist()):
+            view_number, index = divmod(pair, len(window_list))
+            number = by_window[index].get(view_number)
+            if number is None:
+                opener = int(row[first[place]])
+                window = window_list[index]
+                layout = self._shapes.by_number[rows.shape[opener]]
+                number = self._open.open(self._views[view_number], window, self._grid.end(window), int(position[opener]), layout)
+            found[place] = number
+        return found[inverse]
+
+    def _count_repeats(self, rows: Rows, verdict: Verdict) -> None:
+        row, depth = np.nonzero(verdict.again)
+        for view, window in zip(rows.view[row].tolist(), verdict.windows[row, depth].tolist(), strict=True):
+            number = self._open.by_window.get(window, {}).get(view)
+            if number is not None:
+                self._open.repeated[number] += 1
+
+    def _merge_facts(self, rows: Rows, row: Ints, numbers: Ints) -> None:
+        identity = rows.packed[rows.offset[row] + 4]
+        differs = (identity != self._open.facts_identity[numbers]) & (identity >= 0)
+        if not differs.any():
+            return
+        of_those = np.isin(numbers, numbers[differs])
+        for one, number in zip(row[of_those].tolist(), numbers[of_those].tolist(), strict=True):
+            self._open.add_facts(number, rows.facts[one])
+
+    def _add_pairs(self, rows: Rows, row: Ints, numbers: Ints) -> list[int]:
+        shape = rows.shape[row]
+        left_out = self._widen(row, shape, numbers)
+        if left_out:
+            fits = ~np.isin(row, left_out)
+            row, shape, numbers = row[fits], shape[fits], numbers[fits]
+        sizes = self._shapes.sizes[shape]
+        starts = np.cumsum(sizes) - sizes
+        place = np.arange(int(sizes.sum())) - np.repeat(starts, sizes)
+        cell = np.repeat(self._open.base[numbers], sizes) + place
+        for pair in np.flatnonzero(self._open.layout[numbers] != shape).tolist():
+            cells = self._open.widen(int(numbers[pair]), self._shapes.by_number[shape[pair]])
+            if cells is not None:
+                cell[starts[pair] : starts[pair] + sizes[pair]] = cells
+        source = np.repeat(rows.offset[row] + HEADER, sizes) + 2 * place
+        self._open.cells.add(cell, rows.packed[source], rows.packed[source + 1])
+        return left_out
+
+    def _widen(self, row: Ints, shape: Ints, numbers: Ints) -> list[int]:
+        """Make room in the windows for metrics that they lack, in the order of the log; return the rows without room."""
+        return [
+            int(row[pair])
+            for pair in np.flatnonzero(self._open.layout[numbers] != shape).tolist()
+            if self._open.widen(int(numbers[pair]), self._shapes.by_number[shape[pair]]) is None
+        ]

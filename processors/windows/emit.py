@@ -1,0 +1,76 @@
+"""From an open window's cells to its aggregate."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import orjson
+
+from processors.windows.judge import Grid
+from processors.windows.openwindows import OpenWindows
+from processors.windows.shapes import Ints, Shapes
+from processors.windows.views import Views
+from virtpulse.messages.sample import MAPS
+from virtpulse.topics import AGGREGATES
+from virtpulse.transports.interface import Outgoing
+
+_TIMINGS: Final = MAPS.index("timings")
+_Cell = tuple[float, float, float, float, float, float, int]
+
+
+class Emitter:
+    """Writes aggregates. A number that is not known is NaN or infinite until here; in JSON it becomes null."""
+
+    def __init__(self, grid: Grid, views: Views, shapes: Shapes, windows: OpenWindows, partition: int) -> None:
+        self._grid = grid
+        self._views = views
+        self._shapes = shapes
+        self._open = windows
+        self._partition = partition
+
+    def aggregates(self, numbers: list[int], late: list[int]) -> Iterator[Outgoing]:
+        """Yield the aggregate of each window, with its number of late samples. The windows stay open."""
+        chosen = np.array(numbers, np.int64)
+        sizes = self._shapes.sizes[self._open.layout[chosen]]
+        starts = np.cumsum(sizes) - sizes
+        cells = iter(self._cells(np.repeat(self._open.base[chosen] - starts, sizes) + np.arange(int(sizes.sum()))))
+        for number, count in zip(numbers, late, strict=True):
+            yield self._aggregate(number, count, cells)
+
+    def _cells(self, cell: Ints) -> Iterator[_Cell]:
+        cells = self._open.cells
+        part, whole = cells.part[cell], cells.whole[cell]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            share = np.where(cells.unknown[cell] | (whole <= 0), np.nan, part / whole)
+        columns = (part, whole, share, cells.low[cell], cells.high[cell], cells.latest[cell], cells.count[cell])
+        return zip(*(column.tolist() for column in columns), strict=True)
+
+    def _aggregate(self, number: int, late: int, cells: Iterator[_Cell]) -> Outgoing:
+        window = int(self._open.window[number])
+        view = self._views[int(self._open.view[number])]
+        maps: tuple[dict[str, dict[str, float]], ...] = ({}, {}, {}, {})
+        for family, key in self._shapes.by_number[self._open.layout[number]].columns:
+            part, whole, share, low, high, latest, count = next(cells)
+            if family == _TIMINGS:
+                maps[family][key] = {
+                    "seconds": part, "operations": whole, "mean": share,
+                    "min": low, "max": high, "last": latest, "count": count,
+                }  # fmt: skip
+            else:
+                maps[family][key] = {
+                    "part": part, "whole": whole, "ratio": 100 * share,
+                    "min": 100 * low, "max": 100 * high, "last": 100 * latest, "count": count,
+                }  # fmt: skip
+        document: dict[str, Any] = {"source": view.source}
+        if view.view:
+            document["view"] = view.view
+        document |= {
+            "start": window * self._grid.step,
+            "end": self._grid.end(window),
+            "samples": int(self._open.samples[number]),
+            "late": late,
+            "repeated": int(self._open.repeated[number]),
+            **dict(zip(MAPS, maps, strict=True)),
+            "facts": self._open.facts[number],
+        }
+        return Outgoing(AGGREGATES, view.host, orjson.dumps(document), self._partition)

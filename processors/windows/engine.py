@@ -1,0 +1,188 @@
+"""The window engine: batches of samples in, closed windows and late samples out. It knows no topic and no transport."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from processors.windows.collect import Collector, Floats, Refusal, Rows
+from processors.windows.counting import Counting
+from processors.windows.emit import Emitter
+from processors.windows.inventory import Inventory
+from processors.windows.judge import Grid, Judge, Verdict
+from processors.windows.openwindows import OpenWindows
+from processors.windows.settings import WindowsSettings
+from processors.windows.shapes import Shapes
+from processors.windows.views import View, Views
+from virtpulse.errors import InvalidError
+from virtpulse.messages.sample import MAPS
+from virtpulse.transports.interface import Batch, Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A sample that came too late: its document, the message it stood in, and the windows it missed."""
+
+    message: int
+    document: bytes
+    missed: list[tuple[float, float]]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch led to, each list in the order of the log."""
+
+    aggregates: list[Outgoing] = field(default_factory=list)
+    late: list[Late] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """A window that closes: at which row of the batch, its own number and its place on the time line."""
+
+    row: int
+    window: int
+    number: int
+    late: int
+
+
+class Engine:
+    """One partition's windows."""
+
+    def __init__(self, settings: WindowsSettings, partition: int) -> None:
+        self._idle = float(settings.idle)
+        self._grid = Grid(float(settings.size), settings.step, settings.overlapping, float(settings.lateness))
+        self._views = Views()
+        self._shapes = Shapes()
+        self._open = OpenWindows(self._views, self._shapes)
+        self._collector = Collector(self._views, self._shapes, float(settings.ahead))
+        self._judge = Judge(self._grid, self._views, self._shapes)
+        self._counting = Counting(self._grid, self._views, self._shapes, self._open)
+        self._emitter = Emitter(self._grid, self._views, self._shapes, self._open, partition)
+        self.inventory = Inventory(self._views, float(settings.forget), partition)
+
+    def first_needed(self) -> int | None:
+        """Return the position of the first message that an open window holds."""
+        return self._open.first_needed()
+
+    def take(self, batch: Batch, monotonic: float, now: float) -> Outcome:
+        """Take messages into account, in the order of the log."""
+        self._shapes.sweep(self._open.layouts)
+        rows, refusals = self._collector.collect(batch)
+        outcome = Outcome(refusals=refusals)
+        if len(rows):
+            self._take_rows(rows, batch, outcome, monotonic, now)
+        if refusals:
+            self.inventory.forget_strangers()
+        return outcome
+
+    def replay(self, batch: Batch, monotonic: float, now: float) -> None:
+        """Rebuild state from messages whose outcome was stored: all but the late samples, whose number was stored too."""
+        late = self._views.late.copy()
+        self.take(batch, monotonic, now)
+        self._views.late[: len(late)] = late
+        self._views.late[len(late) :] = 0
+        self.inventory.changed.clear()
+
+    def close_quiet(self, monotonic: float, limit: int) -> list[Outgoing]:
+        """Close windows of views that have been quiet, at most `limit`; only for when all messages were read."""
+        number = np.flatnonzero(self._open.view[: self._open.height] >= 0)
+        view = self._open.view[number]
+        views = self._views
+        due = np.where(views.due[view] > 0, views.due[view], views.interval[view])
+        quiet = np.maximum(self._idle, 3 * due)
+        present = views.newest[view] + (monotonic - views.advanced[view]) - self._grid.lateness - quiet
+        ready = (monotonic - views.heard[view] >= quiet) & (self._open.end[number] <= present)
+        return self._close_early(number[ready].tolist(), limit)
+
+    def close_all(self, limit: int) -> Iterator[list[Outgoing]]:
+        """Close every window, at most `limit` at a time; what is yielded must be stored before the next is asked for."""
+        while True:
+            number = np.flatnonzero(self._open.view[: self._open.height] >= 0)
+            if not len(number):
+                return
+            yield self._close_early(number.tolist(), limit)
+
+    def _take_rows(self, rows: Rows, batch: Batch, outcome: Outcome, monotonic: float, now: float) -> None:
+        verdict = self._judge.judge(rows)
+        positions = np.asarray(batch.positions, np.int64)
+        taken_in: Floats = np.asarray(batch.times, np.float64)[rows.message]
+        for row in self._counting.count(rows, verdict, positions[rows.message]):
+            outcome.refusals.append(_too_wide(rows, row))
+        self.inventory.see(rows, verdict, taken_in, monotonic, now)
+        late = np.flatnonzero(verdict.missed.any(axis=1))
+        outcome.late.extend(self._late(rows, verdict, row) for row in late.tolist())
+        closings = self._closings(rows, verdict, late.tolist())
+        outcome.aggregates.extend(self._close(closings))
+
+    def _late(self, rows: Rows, verdict: Verdict, row: int) -> Late:
+        windows = sorted(verdict.windows[row][verdict.missed[row]].tolist())
+        missed = [(window * self._grid.step, self._grid.end(window)) for window in windows]
+        return Late(int(rows.message[row]), rows.documents[row], missed)
+
+    def _closings(self, rows: Rows, verdict: Verdict, late: Sequence[int]) -> list[_Closing]:
+        """Return the windows that the rows close, in the order of the log, each with the late samples it tells of."""
+        late_by_view: dict[int, list[int]] = {}
+        for row in late:
+            late_by_view.setdefault(int(rows.view[row]), []).append(row)
+        self.inventory.changed.update(late_by_view)
+        views = self._views
+        reached = views.newest[verdict.views] - self._grid.lateness
+        closings: list[_Closing] = []
+        for place in np.flatnonzero(reached >= views.next_end[verdict.views]).tolist():
+            view = views[int(verdict.views[place])]
+            stop = verdict.segments[place + 1] if place + 1 < len(verdict.segments) else len(rows)
+            segment = slice(int(verdict.segments[place]), int(stop))
+            closings += self._closings_of(view, verdict, segment, late_by_view.pop(view.number, []))
+        for number, missed in late_by_view.items():
+            views.late[number] += len(missed)
+        return sorted(closings, key=lambda closing: (closing.row, closing.window))
+
+    def _closings_of(self, view: View, verdict: Verdict, segment: slice, late: list[int]) -> Iterator[_Closing]:
+        levels = verdict.reached[segment] - self._grid.lateness
+        pending = int(self._views.late[view.number])
+        told = 0
+        for number in sorted(view.open, key=self._open.window.__getitem__):
+            if self._open.end[number] > levels[-1]:
+                break
+            row = int(verdict.order[segment][np.searchsorted(levels, self._open.end[number])])
+            known = pending + bisect_right(late, row)
+            yield _Closing(row, int(self._open.window[number]), number, known - told)
+            told = known
+        if told:
+            self.inventory.changed.add(view.number)
+        self._views.late[view.number] = pending + len(late) - told
+
+    def _close_early(self, numbers: list[int], limit: int) -> list[Outgoing]:
+        """Close windows that no sample closes, earliest first, and note in the inventory how far."""
+        views = self._views
+
+        def place(number: int) -> tuple[int, str, str]:
+            view = views[int(self._open.view[number])]
+            return int(self._open.window[number]), view.source, view.view
+
+        closings: list[_Closing] = []
+        for number in sorted(numbers, key=place)[:limit]:
+            view = int(self._open.view[number])
+            closings.append(_Closing(0, int(self._open.window[number]), number, int(views.late[view])))
+            views.late[view] = 0
+            views.closed_until[view] = max(views.closed_until[view], self._open.end[number])
+            self.inventory.changed.add(view)
+        return self._close(closings)
+
+    def _close(self, closings: list[_Closing]) -> list[Outgoing]:
+        if not closings:
+            return []
+        numbers = [closing.number for closing in closings]
+        aggregates = list(self._emitter.aggregates(numbers, [closing.late for closing in closings]))
+        for closing in closings:
+            if self._open.close(closing.number):
+                self._judge.forget(closing.window)
+        return aggregates
+
+
+def _too_wide(rows: Rows, row: int) -> Refusal:
+    reason = "the window holds too many metrics already: those of this sample were not counted"
+    return Refusal(int(rows.message[row]), None, rows.documents[row], InvalidError(MAPS[0], reason))

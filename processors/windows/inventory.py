@@ -1,0 +1,164 @@
+"""The inventory: what the worker knows of each view, kept on the sources topic."""
+
+import math
+import zlib
+
+import msgspec
+import numpy as np
+
+from processors.windows.collect import Floats, Rows
+from processors.windows.judge import Verdict
+from processors.windows.shapes import Ints
+from processors.windows.views import NEVER, View, Views, merged
+from virtpulse.logs import get_logger
+from virtpulse.messages.codec import decode, encode
+from virtpulse.messages.source import Source, inventory_key
+from virtpulse.topics import SOURCES
+from virtpulse.transports.interface import Batch, Outgoing
+
+_log = get_logger(__name__)
+_ENDED = {"shutdown": "shutdown", "deleted": "deleted", "migrated": "migrated", "stopped": "stopped"}
+
+
+class Inventory:
+    """Keeps the views' numbers and facts up to date, and writes their records."""
+
+    def __init__(self, views: Views, forget: float, partition: int) -> None:
+        self._views = views
+        self._forget = forget
+        self._partition = partition
+        self.changed: set[int] = set()
+
+    def restore(self, batch: Batch, now: float) -> None:
+        """Take up records. One that can't be read is said and left out: it would be written anew at the next sample."""
+        for message in batch:
+            try:
+                record = decode(message.value, Source)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                _log.warning("source record left out", key=message.key, reason=str(error))
+                continue
+            name = (record.source, record.view or "")
+            self._take_up(self._views.find(name) or self._views.add(*name), record, now)
+
+    def _take_up(self, view: View, record: Source, now: float) -> None:
+        number, views = view.number, self._views
+        view.facts = dict(record.facts)
+        view.ended = record.ended or ""
+        views.gone[number] = bool(view.ended)
+        views.sighted[number] = True
+        views.first[number], views.last[number] = record.first, record.last
+        views.interval[number], views.due[number] = record.interval or 0.0, record.due or 0.0
+        views.late[number] = record.late
+        views.closed_until[number] = NEVER if record.closed_until is msgspec.UNSET else record.closed_until
+        views.rewrite[number] = now + self._spread(view)
+
+    def see(self, rows: Rows, verdict: Verdict, taken_in: Floats, monotonic: float, now: float) -> None:
+        """Take a batch into account: `taken_in` is when the log took in each row."""
+        views, number = self._views, verdict.views
+        ends = np.r_[verdict.segments[1:], len(rows)] - 1
+        last = verdict.order[ends]
+        self._sight(number[~views.sighted[number]], verdict, taken_in, now)
+        newest = verdict.reached[ends]
+        views.advanced[number[newest > views.newest[number]]] = monotonic
+        views.newest[number] = newest
+        views.heard[number] = monotonic
+        views.last[number] = taken_in[last]
+        views.interval[number] = np.nan_to_num(rows.interval[last])
+        views.due[number] = np.nan_to_num(rows.due[last])
+        self._learn(rows, verdict.order)
+        self._end(rows, number, last)
+
+    def forget_strangers(self) -> None:
+        """Drop the views of which no valid sample ever came."""
+        fresh = np.flatnonzero(~self._views.sighted[: self._views.height])
+        for number in fresh.tolist():
+            view = self._views.by_number[number] if number < len(self._views.by_number) else None
+            if view is not None:
+                self._views.remove(view)
+
+    def forgotten(self, now: float) -> list[Outgoing]:
+        """Drop the views without a sample for as long as `forget`, and return what removes their records."""
+        views = self._views
+        height = views.height
+        old = views.sighted[:height] & (views.last[:height] < now - self._forget) & np.isinf(views.next_end[:height])
+        removed = []
+        for number in np.flatnonzero(old).tolist():
+            view = views[number]
+            self.changed.discard(number)
+            views.remove(view)
+            removed.append(Outgoing(SOURCES, inventory_key(view.source, view.view), b"", self._partition))
+        return removed
+
+    def renew(self, now: float) -> None:
+        """Mark the records that are to be written again because of their age."""
+        height = self._views.height
+        due = np.flatnonzero(self._views.rewrite[:height] <= now)
+        self._views.rewrite[due] = now + self._forget / 10
+        self.changed.update(due.tolist())
+
+    def records(self) -> list[Outgoing]:
+        """Return the records of the views that have changed since the last call."""
+        found = [self._record(self._views[number]) for number in sorted(self.changed)]
+        self.changed.clear()
+        return found
+
+    def _record(self, view: View) -> Outgoing:
+        views, number = self._views, view.number
+        closed_until = float(views.closed_until[number])
+        newest = float(views.newest[number])
+        record = Source(
+            source=view.source,
+            view=view.view or msgspec.UNSET,
+            first=float(views.first[number]),
+            last=float(views.last[number]),
+            time=newest if math.isfinite(newest) else closed_until if math.isfinite(closed_until) else 0.0,
+            interval=float(views.interval[number]) or msgspec.UNSET,
+            due=float(views.due[number]) or msgspec.UNSET,
+            ended=_ENDED.get(view.ended, msgspec.UNSET),  # type: ignore[arg-type] # the keys are the literals
+            closed_until=closed_until if math.isfinite(closed_until) else msgspec.UNSET,
+            late=int(views.late[number]),
+            facts=view.facts,
+        )
+        return Outgoing(SOURCES, inventory_key(view.source, view.view), encode(record), self._partition)
+
+    def _sight(self, new: Ints, verdict: Verdict, taken_in: Floats, now: float) -> None:
+        first = verdict.order[verdict.segments]
+        for number in new.tolist():
+            place = int(np.searchsorted(verdict.views, number))
+            self._views.sighted[number] = True
+            self._views.first[number] = taken_in[first[place]]
+            self._views.rewrite[number] = now + self._spread(self._views[number])
+            self.changed.add(number)
+
+    def _learn(self, rows: Rows, order: Ints) -> None:
+        identity = rows.packed[rows.offset + 4]
+        differs = (identity != self._views.facts_identity[rows.view]) & (identity >= 0)
+        if not differs.any():
+            return
+        of_those = np.isin(rows.view, rows.view[differs])
+        for row in order[of_those[order]].tolist():
+            facts, number = rows.facts[row], int(rows.view[row])
+            if identity[row] < 0 or identity[row] == self._views.facts_identity[number]:
+                continue
+            view = self._views[number]
+            more = merged(view.facts, facts.content) if view.facts else facts.content
+            self._views.facts_identity[number] = identity[row]
+            if more != view.facts:
+                view.facts = more
+                self.changed.add(number)
+
+    def _end(self, rows: Rows, number: Ints, last: Ints) -> None:
+        touched = set(number[self._views.gone[number]].tolist())
+        touched.update(int(rows.view[row]) for row in rows.ended)
+        for one in touched:
+            view = self._views[one]
+            ended = rows.ended.get(int(last[np.searchsorted(number, one)]), "")
+            if ended != view.ended:
+                view.ended = ended
+                self._views.gone[one] = bool(ended)
+                self.changed.add(one)
+
+    def _spread(self, view: View) -> float:
+        """Return after how long a record is first written again, spread evenly over the views."""
+        name = inventory_key(view.source, view.view)
+        return self._forget / 10 * (zlib.crc32(name.encode()) / 2**32)

@@ -1,0 +1,119 @@
+"""The windows that are open: which cells are whose, since which message, and what else a window remembers."""
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.windows.cells import Cells
+from processors.windows.collect import Floats
+from processors.windows.columns import Columns
+from processors.windows.shapes import Ints, Shape, Shapes
+from processors.windows.views import NO_FACTS, Facts, View, Views, merged
+from virtpulse.messages.sample import Fact  # noqa: TC001 - annotations are read where they stand
+
+NOT_OPEN = np.iinfo(np.int64).max
+
+
+class OpenWindows(Columns):
+    """Open windows by number, and by window and view.
+
+    view, window: whose and which. first: position of the first message in it. base: its first cell; layout: number of
+    the shape that orders its cells. samples, repeated: counts. end: where it ends.
+    """
+
+    view: Ints
+    window: Ints
+    first: Ints
+    base: Ints
+    layout: Ints
+    samples: Ints
+    repeated: Ints
+    end: Floats
+    facts_identity: Floats
+
+    FIELDS: ClassVar[dict[str, tuple[npt.DTypeLike, Any]]] = {
+        "view": (np.int64, -1),
+        "window": (np.int64, 0),
+        "first": (np.int64, NOT_OPEN),
+        "base": (np.int64, 0),
+        "layout": (np.int64, -1),
+        "samples": (np.int64, 0),
+        "repeated": (np.int64, 0),
+        "end": (np.float64, math.inf),
+        "facts_identity": (np.float64, -1.0),
+    }
+
+    def __init__(self, views: Views, shapes: Shapes) -> None:
+        super().__init__()
+        self._views = views
+        self._shapes = shapes
+        self.cells = Cells()
+        self.facts: list[dict[str, Fact]] = []
+        self.by_window: dict[int, dict[int, int]] = {}
+
+    def open(self, view: View, window: int, end: float, position: int, layout: Shape) -> int:
+        """Open a window and return its number."""
+        number = self.take()
+        if number == len(self.facts):
+            self.facts.append(NO_FACTS.content)
+        self.view[number] = view.number
+        self.window[number] = window
+        self.first[number] = position
+        self.base[number] = self.cells.take(layout.size)
+        self.layout[number] = layout.number
+        self.end[number] = end
+        self.by_window.setdefault(window, {})[view.number] = number
+        view.open.append(number)
+        self._views.next_end[view.number] = min(end, self._views.next_end[view.number])
+        return number
+
+    def close(self, number: int) -> bool:
+        """Close a window whose content has been read; say whether nobody has a window of that time open any more."""
+        view = self._views[int(self.view[number])]
+        view.open.remove(number)
+        self._views.next_end[view.number] = min((self.end[other] for other in view.open), default=math.inf)
+        window = int(self.window[number])
+        others = self.by_window[window]
+        del others[view.number]
+        self.cells.give_back(int(self.base[number]), self._shapes.by_number[self.layout[number]].size)
+        self.facts[number] = NO_FACTS.content
+        self.give_back(number)
+        if others:
+            return False
+        del self.by_window[window]
+        if not self.by_window:
+            self.cells.reset()
+        return True
+
+    def widen(self, number: int, shape: Shape) -> Ints | None:
+        """Return the cells of a window for the metrics of `shape`, made for those that it lacks; None if it is full."""
+        layout = self._shapes.by_number[self.layout[number]]
+        places = self._shapes.places(layout, shape)
+        if places is None:
+            union = self._shapes.union(layout, shape)
+            if union is None:
+                return None
+            base = self.cells.take(union.size)
+            self.cells.move(int(self.base[number]), layout.size, base)
+            self.base[number], self.layout[number] = base, union.number
+            places = self._shapes.places(union, shape)
+        return None if places is None else places + self.base[number]
+
+    def add_facts(self, number: int, facts: Facts) -> None:
+        """Merge a sample's facts into a window's."""
+        if facts is not NO_FACTS and facts.identity != self.facts_identity[number]:
+            held = self.facts[number]
+            self.facts[number] = merged(held, facts.content) if held else facts.content
+            self.facts_identity[number] = facts.identity
+
+    def first_needed(self) -> int | None:
+        """Return the position of the first message that an open window holds."""
+        first = int(self.first[: self.height].min()) if self.height else NOT_OPEN
+        return None if first == NOT_OPEN else first
+
+    def layouts(self) -> list[int]:
+        """Return the numbers of the shapes that order open windows."""
+        found: list[int] = np.unique(self.layout[: self.height]).tolist()
+        return found

@@ -1,0 +1,54 @@
+"""What can be set of the windows."""
+
+import math
+
+import msgspec
+
+from virtpulse.config.units import Duration
+from virtpulse.errors import UsageError
+
+_MOST_OVERLAPPING = 1_000
+
+
+class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The table `[processors.windows]`.
+
+    size: length of a window. hop: distance of their starts; windows tumble where it is not set.
+    lateness: how far a source's own samples may be out of order. idle: after what quiet a view's windows close.
+    ahead: how far a sample may be dated after the time at which the log took it in.
+    forget: after what time without a sample a source leaves the inventory.
+    batch: messages that are handled, and stored, as one step.
+    """
+
+    size: Duration = Duration(10)
+    hop: Duration | None = None
+    lateness: Duration = Duration(2)
+    idle: Duration = Duration(5)
+    ahead: Duration = Duration(600)
+    forget: Duration = Duration(7 * 86_400)
+    batch: int = 5_000
+
+    def __post_init__(self) -> None:
+        """Check what no type can say. Raises UsageError."""
+        if self.size < 0.01:
+            msg = f"processors.windows.size must be at least 10ms, got {float(self.size):g} s"
+            raise UsageError(msg)
+        if not 0.01 <= self.step <= self.size:
+            msg = f"processors.windows.hop must be from 10ms to size, else samples fall between windows, got {self.step:g} s"
+            raise UsageError(msg)
+        if self.overlapping > _MOST_OVERLAPPING:
+            msg = f"processors.windows.hop must be at least size / {_MOST_OVERLAPPING}, got {self.step:g} s"
+            raise UsageError(msg)
+        if self.batch < 1:
+            msg = f"processors.windows.batch must be at least 1, got {self.batch}"
+            raise UsageError(msg)
+
+    @property
+    def step(self) -> float:
+        """Seconds between the starts of two windows."""
+        return float(self.size if self.hop is None else self.hop)
+
+    @property
+    def overlapping(self) -> int:
+        """The most windows that one sample belongs to."""
+        return math.ceil(float(self.size) / self.step)

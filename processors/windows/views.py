@@ -1,0 +1,164 @@
+"""The views: who sends, and what each one's own clock has reached."""
+
+import math
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.windows.columns import Columns
+from virtpulse.errors import InvalidError
+from virtpulse.messages import bounds
+from virtpulse.messages.reading import check_facts
+from virtpulse.messages.sample import Fact, host_of
+
+NEVER: Final = -math.inf
+MAX_VIEWS: Final = 1_000_000
+
+
+class Facts:
+    """A sample's facts, kept once for all samples that repeat them. colons: those of its JSON, its own name's included."""
+
+    __slots__ = ("colons", "content", "identity")
+
+    def __init__(self, content: dict[str, Fact]) -> None:
+        self.content = content
+        self.identity = float(hash(frozenset(content.items())) & (1 << 52) - 1)
+        texts = (text.count(":") for pair in content.items() for text in pair if isinstance(text, str))
+        self.colons = float(1 + len(content) + sum(texts))
+
+
+class _NoFacts(Facts):
+    def __init__(self) -> None:
+        super().__init__({})
+        self.identity, self.colons = -1.0, 0.0
+
+
+NO_FACTS: Final[Facts] = _NoFacts()
+
+
+class View:
+    """What is known of one view of a source beside its row of numbers.
+
+    looked: the facts of its latest sample. facts: merged over all samples. open: its open windows' numbers.
+    ended: why it ended, empty while it goes on.
+    """
+
+    __slots__ = ("ended", "facts", "host", "looked", "number", "open", "source", "view")
+
+    def __init__(self, number: int, source: str, view: str) -> None:
+        self.number = number
+        self.source = source
+        self.view = view
+        self.host = host_of(source)
+        self.looked: Facts = NO_FACTS
+        self.facts: dict[str, Fact] = {}
+        self.open: list[int] = []
+        self.ended = ""
+
+
+class Views(Columns):
+    """All views, by (source, view) and by number, with what is known of each as columns.
+
+    newest: largest event time seen. closed_until: windows up to here are closed by quiet. late: late samples not yet
+    told in an aggregate. interval, due: as the latest sample said, 0 if it did not. first, last: when the log took in
+    its first and its latest message. heard, advanced: by the worker's monotonic clock, when its last message came and
+    when the newest did. next_end: the earliest end of its open windows. rewrite: when its record is to be written again.
+    colons: those that the JSON of its source and view has. sighted: whether a valid sample of it came, or a record.
+    gone: whether it ended. facts_identity: of the facts merged last.
+    """
+
+    newest: npt.NDArray[np.float64]
+    closed_until: npt.NDArray[np.float64]
+    late: npt.NDArray[np.int64]
+    interval: npt.NDArray[np.float64]
+    due: npt.NDArray[np.float64]
+    first: npt.NDArray[np.float64]
+    last: npt.NDArray[np.float64]
+    heard: npt.NDArray[np.float64]
+    advanced: npt.NDArray[np.float64]
+    next_end: npt.NDArray[np.float64]
+    rewrite: npt.NDArray[np.float64]
+    colons: npt.NDArray[np.int64]
+    sighted: npt.NDArray[np.bool_]
+    gone: npt.NDArray[np.bool_]
+    facts_identity: npt.NDArray[np.float64]
+
+    FIELDS: ClassVar[dict[str, tuple[npt.DTypeLike, Any]]] = {
+        "newest": (np.float64, NEVER),
+        "closed_until": (np.float64, NEVER),
+        "late": (np.int64, 0),
+        "interval": (np.float64, 0.0),
+        "due": (np.float64, 0.0),
+        "first": (np.float64, 0.0),
+        "last": (np.float64, 0.0),
+        "heard": (np.float64, math.inf),
+        "advanced": (np.float64, math.inf),
+        "next_end": (np.float64, math.inf),
+        "rewrite": (np.float64, math.inf),
+        "colons": (np.int64, 0),
+        "sighted": (np.bool_, False),
+        "gone": (np.bool_, False),
+        "facts_identity": (np.float64, -1.0),
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_name: dict[tuple[str, str], View] = {}
+        self.by_number: list[View | None] = []
+        self.find = self._by_name.get
+
+    def __len__(self) -> int:
+        """Return how many views there are."""
+        return len(self._by_name)
+
+    def __getitem__(self, number: int) -> View:
+        """Return the view with this number."""
+        view = self.by_number[number]
+        if view is None:
+            raise KeyError(number)
+        return view
+
+    def add(self, source: str, view: str) -> View:
+        """Check and register a view that was not known. Raises InvalidError."""
+        if (
+            len(source) > bounds.MAX_SOURCE_CHARS
+            or source.count("/") >= bounds.MAX_SOURCE_SEGMENTS
+            or not bounds.SOURCE.fullmatch(source)
+        ):
+            msg = "source is wrong"
+            raise InvalidError(field="source", reason=msg)
+        if view and not bounds.VIEW.fullmatch(view):
+            msg = "view is wrong"
+            raise InvalidError(field="view", reason=msg)
+        if len(self) >= MAX_VIEWS:
+            msg = f"source is one too many: this worker watches {MAX_VIEWS} already"
+            raise InvalidError(field="source", reason=msg)
+        found = View(self.take(), source, view)
+        if found.number == len(self.by_number):
+            self.by_number.append(found)
+        else:
+            self.by_number[found.number] = found
+        self._by_name[source, view] = found
+        self.colons[found.number] = source.count(":") + bool(view)
+        return found
+
+    def remove(self, view: View) -> None:
+        """Forget a view that has no open window."""
+        del self._by_name[view.source, view.view]
+        self.by_number[view.number] = None
+        self.give_back(view.number)
+
+
+def facts_of(content: dict[str, Fact]) -> Facts:
+    """Check facts and return them for keeping. Raises InvalidError."""
+    check_facts("facts", content)
+    return Facts(content)
+
+
+def merged(facts: dict[str, Fact], more: dict[str, Fact]) -> dict[str, Fact]:
+    """Return the facts with `more` over them; where they become too many, those that were set first go."""
+    both = {**facts, **more}
+    for key in list(both)[: max(0, len(both) - bounds.MAX_FACTS)]:
+        del both[key]
+    return both

@@ -1,0 +1,191 @@
+"""The window engine against a sort-and-group oracle that follows the design word by word."""
+
+import json
+import math
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.windows.engine import Engine, Outcome
+from processors.windows.settings import WindowsSettings
+from virtpulse.config.units import Duration
+from virtpulse.transports.interface import Batch
+
+BASE = 1_795_417_000
+Document = dict[str, Any]
+FAMILIES = ("resources", "performance", "faults", "timings")
+
+
+@dataclass
+class Window:
+    """What the oracle keeps of a window: the documents that count in it."""
+
+    documents: list[Document] = field(default_factory=list)
+    repeated: int = 0
+
+
+class Oracle:
+    """One document after the other, one view after the other, nothing vectorised."""
+
+    def __init__(self, size: float, hop: float, lateness: float) -> None:
+        self.size, self.hop, self.lateness = size, hop, lateness
+        self.newest: dict[Any, float] = defaultdict(lambda: -math.inf)
+        self.pending: dict[Any, int] = defaultdict(int)
+        self.open: dict[Any, dict[float, Window]] = defaultdict(dict)
+        self.aggregates: list[Document] = []
+        self.late: list[tuple[Document, list[list[float]]]] = []
+
+    def starts(self, time: float) -> list[float]:
+        first = math.floor((time - self.size) / self.hop) - 1
+        return [n * self.hop for n in range(first, first + 5 + int(self.size / self.hop)) if n * self.hop <= time < n * self.hop + self.size]
+
+    def take(self, document: Document) -> None:
+        view = (document["source"], document.get("view", ""))
+        mark = self.newest[view] - self.lateness
+        starts = self.starts(document["time"])
+        open_now = [start for start in starts if start + self.size > mark]
+        if any(document in self.open[view].get(start, Window()).documents for start in open_now):
+            for start in open_now:
+                self.open[view][start].repeated += 1
+        else:
+            for start in open_now:
+                self.open[view].setdefault(start, Window()).documents.append(document)
+            missed = [[start, start + self.size] for start in starts if start not in open_now]
+            if missed:
+                self.late.append((document, missed))
+                self.pending[view] += 1
+        self.newest[view] = max(self.newest[view], document["time"])
+        self.close(view, self.newest[view] - self.lateness)
+
+    def close(self, view: Any, mark: float) -> None:  # noqa: ANN401 - a tuple of two names
+        for start in sorted(self.open[view]):
+            if start + self.size <= mark:
+                self.aggregates.append(self.aggregate(view, start, self.open[view].pop(start)))
+
+    def finish(self) -> None:
+        for start, view in sorted((start, view) for view, windows in self.open.items() for start in windows):
+            self.aggregates.append(self.aggregate(view, start, self.open[view].pop(start)))
+
+    def aggregate(self, view: Any, start: float, window: Window) -> Document:  # noqa: ANN401 - a tuple of two names
+        facts: Document = {}
+        for document in window.documents:
+            facts |= document.get("facts", {})
+        late, self.pending[view] = self.pending[view], 0
+        found: Document = {"source": view[0], **({"view": view[1]} if view[1] else {}), "start": start, "end": start + self.size}
+        found |= {"samples": len(window.documents), "late": late, "repeated": window.repeated, "facts": facts}
+        for family in FAMILIES:
+            keys = {key for document in window.documents for key in document.get(family, {})}
+            found[family] = {key: self.cell(family, [d[family][key] for d in window.documents if key in d.get(family, {})]) for key in keys}
+        return found
+
+    def cell(self, family: str, pairs: list[list[float]]) -> Document:
+        factor = 1 if family == "timings" else 100
+        part, whole = sum(p for p, _ in pairs), sum(w for _, w in pairs)
+        shares = [factor * p / w for p, w in pairs if w > 0]
+        known = whole > 0 and not any(p > 0 and w == 0 for p, w in pairs)
+        names = ("seconds", "operations", "mean") if family == "timings" else ("part", "whole", "ratio")
+        numbers = (part, whole, factor * part / whole if known else None)
+        shares_of = (min(shares), max(shares), shares[-1]) if shares else (None, None, None)
+        return dict(zip((*names, "min", "max", "last", "count"), (*numbers, *shares_of, len(pairs)), strict=True))
+
+
+def make_log(seed: int, length: int) -> list[Document]:
+    """Out of order, repeated, late, several views, skewed clocks, batching senders, unknown wholes, changing metrics."""
+    draw = random.Random(seed)
+    views = [(f"h{n % 3}/g{n}" if n else "h0", draw.choice(["", "", "probes"])) for n in range(draw.randint(1, 6))]
+    skew = {view: draw.choice([0, 0, 0, -40, 7, -3600, 30]) for view in views}
+    now, log = float(BASE), []
+    for number in range(length):
+        now += draw.choice([0, 0.25, 0.5, 1, 1, 2] if draw.random() < 0.97 else [20, 45])
+        view = draw.choice(views)
+        time = now + skew[view] + draw.choice([0, 0, 0, 0, -1, -2.5, -8, -20, -60])
+        document: Document = {"source": view[0], "time": time, **({"view": view[1]} if view[1] else {}), "interval": 1.0}
+        for family in FAMILIES:
+            if draw.random() < 0.8:
+                document[family] = {
+                    f"m.{family[0]}{k}@d": [round(draw.random() * 50, 3), draw.choice([0, 4, 60.5, 100])]
+                    for k in range(draw.randint(0, 4))
+                }
+        if draw.random() < 0.4:
+            document["facts"] = {"vm.state": draw.choice(["running", "paused"]), **({"n": number} if draw.random() < 0.2 else {})}
+        log.append(document)
+        if draw.random() < 0.1:
+            log.append(draw.choice(log[-8:]))
+    return log
+
+
+def batches(log: list[Document], size: int, *, arrays: bool = False) -> Iterator[Batch]:
+    values = [json.dumps(document).encode() for document in log]
+    if arrays:
+        values = [b"[" + value + b"]" for value in values]
+    for start in range(0, len(values), size):
+        part = values[start : start + size]
+        yield Batch("samples", 0, range(start, start + len(part)), [BASE + 1e6] * len(part), ["k"] * len(part), part)
+
+
+def run(log: list[Document], options: WindowsSettings, size: int, *, arrays: bool = False) -> Outcome:
+    engine, everything = Engine(options, 0), Outcome()
+    for batch in batches(log, size, arrays=arrays):
+        outcome = engine.take(batch, 0.0, 0.0)
+        everything.aggregates += outcome.aggregates
+        everything.late += outcome.late
+        everything.refusals += outcome.refusals
+    for messages in engine.close_all(3):
+        everything.aggregates += messages
+    assert engine.first_needed() is None
+    return everything
+
+
+def assert_same(found: Document, wanted: Document) -> None:
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        if name not in FAMILIES:
+            assert found[name] == value, name
+            continue
+        assert found[name].keys() == value.keys()
+        for key, cell in value.items():
+            for what, number in cell.items():
+                got = found[name][key][what]
+                assert (got is None) == (number is None), (key, what, got, number)
+                assert number is None or got == pytest.approx(number, rel=1e-9, abs=1e-300), (key, what)
+
+
+SHAPES = [(10, 10, 2), (10, 5, 2), (10, 3, 0), (2, 2, 5), (1.5, 0.5, 1)]
+
+
+@given(seed=st.integers(0, 10**9), length=st.integers(1, 250), shape=st.sampled_from(SHAPES))
+@settings(max_examples=60, deadline=None)
+def test_windows_equal_those_of_the_oracle(seed: int, length: int, shape: tuple[float, float, float]) -> None:
+    size, hop, lateness = shape
+    log = make_log(seed, length)
+    oracle = Oracle(size, hop, lateness)
+    for document in log:
+        oracle.take(document)
+    oracle.finish()
+    options = WindowsSettings(size=Duration(size), hop=Duration(hop), lateness=Duration(lateness))
+    found = run(log, options, 64)
+    assert not found.refusals
+    assert [(json.loads(late.document), [list(window) for window in late.missed]) for late in found.late] == oracle.late
+    aggregates = [json.loads(message.value) for message in found.aggregates]
+    assert len(aggregates) == len(oracle.aggregates)
+    for one, other in zip(aggregates, oracle.aggregates, strict=True):
+        assert_same(one, other)
+
+
+@given(seed=st.integers(0, 10**9), length=st.integers(1, 250), shape=st.sampled_from(SHAPES))
+@settings(max_examples=30, deadline=None)
+def test_how_messages_are_cut_into_batches_never_shows(seed: int, length: int, shape: tuple[float, float, float]) -> None:
+    size, hop, lateness = shape
+    log = make_log(seed, length)
+    options = WindowsSettings(size=Duration(size), hop=Duration(hop), lateness=Duration(lateness))
+    whole = run(log, options, 5_000)
+    for batch, arrays in ((1, False), (7, False), (7, True)):
+        cut = run(log, options, batch, arrays=arrays)
+        assert [message.value for message in cut.aggregates] == [message.value for message in whole.aggregates]
+        assert [(late.document, late.missed) for late in cut.late] == [(late.document, late.missed) for late in whole.late]
