@@ -1,0 +1,134 @@
+"""Waking readers: a publisher touches the log after each commit, readers watch it by inotify.
+
+Where inotify is missing, readers of the same process are told directly, and the others look four times a second.
+"""
+
+import asyncio
+import ctypes
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import Final
+
+from virtpulse.clock import Clock
+from virtpulse.errors import FatalError
+
+_IN_ATTRIB: Final = 0x4
+_DRAIN_BYTES: Final = 65_536
+_SAFETY_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 0.25
+
+_deaf: "weakref.WeakSet[Bell]" = weakref.WeakSet()
+_deaf_lock: Final = threading.Lock()
+
+
+class Bell:
+    """Rung by whoever stored something in the log at `path`, in any process; heard by the readers of one transport.
+
+    A reader takes `count`, looks at the log, and then waits for the count to change: so it misses nothing that is
+    stored while it looks. Everything but `ring` belongs to the event loop that called `listen`.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.count = 0
+        self._path = path
+        self._clock = clock
+        self._file: tuple[int, int] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watch: int | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    def bind(self) -> None:
+        """Remember which file the path names."""
+        self._file = _identity(self._path)
+
+    def ring(self) -> None:
+        """Tell every reader that something was stored; from any thread. Raises FatalError if the log is not there any more."""
+        if _identity(self._path) != self._file:
+            msg = f"the log {self._path} was moved, removed or replaced while in use: start again"
+            raise FatalError(msg)
+        os.utime(self._path)
+        with _deaf_lock:
+            listeners = [bell for bell in _deaf if bell._file == self._file]  # noqa: SLF001 - of the same class
+        for bell in listeners:
+            bell._tell()  # noqa: SLF001 - of the same class
+
+    def listen(self) -> None:
+        """Begin to hear; a second call changes nothing."""
+        if self._loop is not None:
+            return
+        self._loop = asyncio.get_running_loop()
+        try:
+            self._watch = _watch(self._path)
+        except (OSError, AttributeError):
+            with _deaf_lock:
+                _deaf.add(self)
+        else:
+            self._loop.add_reader(self._watch, self._heard)
+
+    def close(self) -> None:
+        """Stop hearing; whoever waits goes on."""
+        with _deaf_lock:
+            _deaf.discard(self)
+        if self._loop is not None and self._watch is not None:
+            self._loop.remove_reader(self._watch)
+            os.close(self._watch)
+            self._watch = None
+        self.poke()
+
+    def poke(self) -> None:
+        """Let the readers of this transport look again."""
+        self.count += 1
+        for waiter in self._waiters:
+            _finish(waiter)
+
+    async def changed(self, seen: int, seconds: float) -> None:
+        """Return when the count is not `seen` any more, after `seconds`, or when it is time to look to be safe."""
+        if self.count != seen or seconds <= 0:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        patience = _POLL_SECONDS if self._watch is None else _SAFETY_SECONDS
+        timer = asyncio.ensure_future(self._clock.sleep(min(seconds, patience)))
+        timer.add_done_callback(lambda _: _finish(waiter))
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+            timer.cancel()
+
+    def _heard(self) -> None:
+        if self._watch is not None:
+            os.read(self._watch, _DRAIN_BYTES)
+        self.poke()
+
+    def _tell(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.poke)
+
+
+def _finish(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_dev, state.st_ino
+
+
+def _watch(path: Path) -> int:
+    """Return a file descriptor that becomes readable when the file is touched. Raises OSError, AttributeError without inotify."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    if descriptor < 0:
+        raise OSError(ctypes.get_errno(), "inotify_init1 failed")
+    if libc.inotify_add_watch(descriptor, os.fsencode(path), ctypes.c_uint32(_IN_ATTRIB)) < 0:
+        error = ctypes.get_errno()
+        os.close(descriptor)
+        raise OSError(error, "inotify_add_watch failed", path)
+    return descriptor

@@ -1,0 +1,128 @@
+"""A group's reading of some topics, as seen by one member."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+from virtpulse.errors import FatalError, PartitionLostError, RetryableError
+from virtpulse.transports.interface import Assigned, Event, Outgoing, Progress, Revoked, Waiting
+from virtpulse.transports.local.cursors import Cursors
+from virtpulse.transports.local.leases import LEASE_SECONDS, RENEW_SECONDS, Member, Tenure, acquire, release, renew
+from virtpulse.transports.local.log import Log
+from virtpulse.transports.local.processes import this_process
+
+_ATTEMPT_SECONDS = 0.5  # how often a member that waits for ownership looks whether the owner is still there
+
+
+class LocalSubscription:
+    """Waits to become the group's owner, reads while it is, and is told when it is not any more.
+
+    Calls of `read` must not overlap; a cancelled one loses nothing. A cancelled `transfer` returns only when it is
+    certain what became of it: the group's positions tell.
+    """
+
+    def __init__(self, log: Log, group: str, topics: Sequence[str]) -> None:
+        self._writer, self._reader, self._bell, self._clock = log
+        self._topics = tuple(dict.fromkeys(topics))
+        self._member = Member(group, secrets.token_hex(8), this_process())
+        self._tenure: Tenure | None = None
+        self._cursors = Cursors(self._reader, {})
+        self._confirmed = 0.0
+        self._lost = False
+        self._failure: FatalError | None = None
+        self._renewal: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()
+        self._closed = False
+
+    async def read(self, limit: int, wait: float) -> Event:
+        """Return the next event: at most `limit` messages, after at most `wait` seconds. Raises RetryableError or FatalError."""
+        until = self._clock.monotonic() + wait
+        while not self._closed:
+            seen = self._bell.count
+            event = await self._next(limit)
+            if event is not None:
+                return event
+            left = until - self._clock.monotonic()
+            if left <= 0:
+                break
+            await self._bell.changed(seen, left if self._tenure else min(left, _ATTEMPT_SECONDS))
+        return Waiting((0,) if self._tenure and not self._closed else ())
+
+    async def transfer(self, messages: Sequence[Outgoing], progress: Progress) -> None:
+        """Publish `messages` and acknowledge `progress` in one transaction.
+
+        Raises PartitionLostError, RetryableError or FatalError if nothing was stored, and RefusedError if only the
+        messages that it names were not: the others and the progress are.
+        """
+        tenure = self._tenure
+        if tenure is None or progress.partition != 0:
+            raise PartitionLostError(progress.partition, "this worker is not its owner")
+        try:
+            await self._writer.transfer(messages, progress.positions, self._member, tenure.generation)
+        except PartitionLostError:
+            self._lost = self._tenure is tenure
+            raise
+
+    async def close(self) -> None:
+        """Give the partition back at once; a `read` that waits returns."""
+        if self._closed:
+            return
+        self._closed = True
+        self._bell.poke()
+        async with self._changing:
+            self._drop()
+            try:
+                await self._writer.run_and_ring(release, self._member)
+            except RetryableError:  # it runs out by itself
+                return
+
+    async def _next(self, limit: int) -> Event | None:
+        if self._failure is not None:
+            raise self._failure
+        if self._tenure is None:
+            return await self._try_to_own()
+        if self._clock.monotonic() - self._confirmed > LEASE_SECONDS:  # this process was paused
+            await self._renew(self._tenure)
+        if self._lost:
+            self._drop()
+            return Revoked(0)
+        return await self._cursors.next(limit)
+
+    async def _try_to_own(self) -> Assigned | None:
+        async with self._changing:
+            if self._closed:
+                return None
+            now = self._clock.monotonic()
+            tenure = await self._writer.run(acquire, self._member, self._topics, now)
+            if tenure is None:
+                return None
+            self._tenure, self._lost, self._confirmed = tenure, False, now
+            self._cursors = Cursors(self._reader, {topic: position.first_needed for topic, position in tenure.positions.items()})
+            self._renewal = asyncio.create_task(self._keep_renewing(tenure), name=f"lease of {self._member.group}")
+            return Assigned(0, tenure.positions, tenure.skipped)
+
+    async def _keep_renewing(self, tenure: Tenure) -> None:
+        while not self._lost:
+            await self._clock.sleep(RENEW_SECONDS)
+            try:
+                await self._renew(tenure)
+            except RetryableError:  # the generation decides who may write, so being late is harmless
+                continue
+            except FatalError as error:
+                self._failure = error
+                self._lost = True
+        self._bell.poke()
+
+    async def _renew(self, tenure: Tenure) -> None:
+        now = self._clock.monotonic()
+        kept = await self._writer.run(renew, self._member, tenure.generation, now)
+        if self._tenure is tenure:
+            self._lost = self._lost or not kept
+            self._confirmed = now
+
+    def _drop(self) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
+        self._tenure = None
+        self._cursors = Cursors(self._reader, {})

@@ -1,0 +1,106 @@
+"""The front of the embedded log: what the runtime calls."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+from virtpulse.clock import Clock
+from virtpulse.errors import FatalError
+from virtpulse.topics import TOPICS, Topic
+from virtpulse.transports.interface import Batch, Outgoing, Position, Start
+from virtpulse.transports.local.appending import name_fault
+from virtpulse.transports.local.bell import Bell
+from virtpulse.transports.local.follower import LocalFollower
+from virtpulse.transports.local.lane import Lane
+from virtpulse.transports.local.latest import Latest
+from virtpulse.transports.local.leases import stored_positions
+from virtpulse.transports.local.log import Log
+from virtpulse.transports.local.reading import span
+from virtpulse.transports.local.settings import LocalSettings
+from virtpulse.transports.local.subscription import LocalSubscription
+from virtpulse.transports.local.writer import Writer
+
+
+class LocalTransport:
+    """A durable log in the SQLite file at `path`, shared by any number of processes of this machine.
+
+    A cancelled `publish` returns only when it is certain what became of it: all of it is stored, or nothing.
+    """
+
+    def __init__(self, path: Path, settings: LocalSettings, clock: Clock, topics: Mapping[str, Topic] = TOPICS) -> None:
+        self._path = path.absolute()
+        bell = Bell(self._path, clock)
+        writer = Writer(self._path, clock, bell, settings, topics)
+        self._log = Log(writer, Lane(self._path, "local-reader"), bell, clock)
+        self._readings: list[LocalSubscription | LocalFollower] = []
+
+    async def start(self) -> None:
+        """Open the log, creating it and its folder if missing. Raises RetryableError or FatalError with what to do."""
+        await self._log.writer.open()
+        self._log.bell.bind()
+        await self._log.reader.open()
+
+    async def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Return once every message is stored durably; all of a call are stored in one transaction.
+
+        Raises RetryableError or FatalError if nothing was stored, RefusedError if only what it names was not.
+        """
+        await self._log.writer.publish(messages)
+
+    async def subscribe(self, group: str, topics: Sequence[str]) -> LocalSubscription:
+        """Join `group` as a new member. Raises FatalError for a name that cannot be."""
+        _refuse_names([group, *topics])
+        self._log.bell.listen()
+        subscription = LocalSubscription(self._log, group, topics)
+        self._readings.append(subscription)
+        return subscription
+
+    async def follow(self, topics: Sequence[str], start: Start) -> LocalFollower:
+        """Read `topics` from `start` on. Raises FatalError for a name that cannot be."""
+        _refuse_names(topics)
+        self._log.bell.listen()
+        starts = await self._log.reader.ask(_starts, topics, start)
+        follower = LocalFollower(self._log, starts)
+        self._readings.append(follower)
+        return follower
+
+    async def latest(self, topic: str, partition: int) -> AsyncIterator[Batch]:
+        """Yield the latest message of each key of a compacted topic, as it is when the first batch is asked for."""
+        if partition != 0:
+            return
+        latest = Latest(self._path, topic)
+        try:
+            while (batch := await latest.next()) is not None:
+                yield batch
+        finally:
+            await latest.close()
+
+    async def ends(self, topic: str) -> Mapping[int, int]:
+        """Return the position that the topic's next message will get, by partition."""
+        return {0: (await self._log.reader.ask(span, topic)).end}
+
+    async def positions(self, group: str) -> Mapping[tuple[str, int], Position]:
+        """Return where `group` stands, by topic and partition."""
+        stored = await self._log.reader.ask(stored_positions, group)
+        return {(topic, 0): position for topic, position in stored.items()}
+
+    async def close(self) -> None:
+        """Give back what is owned, finish what was begun; readers that wait return."""
+        for reading in self._readings:
+            await reading.close()
+        self._readings.clear()
+        self._log.bell.close()
+        await self._log.writer.close()
+        await self._log.reader.close()
+
+
+def _starts(connection: sqlite3.Connection, topics: Sequence[str], start: Start) -> dict[str, int]:
+    spans = {topic: span(connection, topic) for topic in topics}
+    return {topic: held.first if start is Start.BEGINNING else held.end for topic, held in spans.items()}
+
+
+def _refuse_names(names: Sequence[str]) -> None:
+    for name in names:
+        fault = name_fault(name)
+        if fault is not None:
+            raise FatalError(fault)

@@ -1,0 +1,129 @@
+"""The one place that changes the log: publishing, transferring, and trimming behind them."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+from virtpulse.clock import Clock
+from virtpulse.errors import FatalError, RefusedError, RetryableError
+from virtpulse.logs import get_logger
+from virtpulse.topics import Topic
+from virtpulse.transports.interface import Outgoing, Position
+from virtpulse.transports.local.appending import append, sort_out
+from virtpulse.transports.local.bell import Bell
+from virtpulse.transports.local.lane import Lane, Work
+from virtpulse.transports.local.leases import Member, demand, store_positions
+from virtpulse.transports.local.retention import Bounds, default_bounds, shrink_wal, trim
+from virtpulse.transports.local.settings import LocalSettings
+from virtpulse.transports.local.transactions import writing
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_TRIM_SECONDS: Final = 1.0
+_log = get_logger(__name__)
+
+
+class Writer:
+    """Writes to the log at `path` on a thread of its own, rings the bell after each commit, trims about once a second."""
+
+    def __init__(self, path: Path, clock: Clock, bell: Bell, settings: LocalSettings, topics: Mapping[str, Topic]) -> None:
+        self._path = path
+        self._clock = clock
+        self._bell = bell
+        self._settings = settings
+        self._topics = topics
+        self._lane = Lane(path, "local-writer")
+        self._grown = asyncio.Event()
+        self._trimming: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Open the log, creating it if it is missing."""
+        await self._lane.open()
+        if self._trimming is None:
+            self._trimming = asyncio.create_task(self._keep_trimming(), name="trimming of the local log")
+
+    async def close(self) -> None:
+        """Finish what was begun and close the log."""
+        if self._trimming is not None:
+            self._trimming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._trimming
+        await self._lane.close()
+
+    async def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Store the messages durably. Raises RefusedError if only those that it names were not stored."""
+        if messages:
+            await self._store(self._publish, messages)
+
+    async def transfer(
+        self, messages: Sequence[Outgoing], positions: Mapping[str, Position], member: Member, generation: int
+    ) -> None:
+        """Store the messages and a group's positions as one step, if this member is the owner."""
+        await self._store(self._transfer, messages, positions, member, generation)
+
+    async def run(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do other work that changes the log."""
+        return await self._lane.settle(work, *args, **kwargs)
+
+    async def run_and_ring(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do the same and let everybody look."""
+        result = await self.run(work, *args, **kwargs)
+        await self._lane.settle(self._ring)
+        return result
+
+    async def _store(self, work: Work[P, dict[int, str]], *args: P.args, **kwargs: P.kwargs) -> None:
+        reasons = await self._lane.settle(work, *args, **kwargs)
+        self._grown.set()
+        if reasons:
+            raise RefusedError(reasons)
+
+    def _publish(self, connection: sqlite3.Connection, messages: Sequence[Outgoing]) -> dict[int, str]:
+        accepted, reasons = sort_out(messages)
+        if accepted:
+            with writing(connection):
+                for column in accepted:
+                    append(connection, column, self._clock.time(), self._topics)
+            self._bell.ring()
+        return reasons
+
+    def _transfer(
+        self,
+        connection: sqlite3.Connection,
+        messages: Sequence[Outgoing],
+        positions: Mapping[str, Position],
+        member: Member,
+        generation: int,
+    ) -> dict[int, str]:
+        accepted, reasons = sort_out(messages)
+        with writing(connection):
+            demand(connection, member, generation)
+            for column in accepted:
+                append(connection, column, self._clock.time(), self._topics)
+            store_positions(connection, member.group, positions)
+        self._bell.ring()
+        return reasons
+
+    def _ring(self, _connection: sqlite3.Connection) -> None:
+        self._bell.ring()
+
+    async def _keep_trimming(self) -> None:
+        while True:
+            await self._grown.wait()
+            self._grown.clear()
+            await self._clock.sleep(_TRIM_SECONDS)
+            try:
+                more = True
+                while more:
+                    more = await self._lane.settle(trim, self._bounds, self._clock.time())
+                await self._lane.settle(shrink_wal, self._path)
+            except (RetryableError, FatalError) as error:
+                _log.warning("old messages could not be removed", error=str(error))
+
+    def _bounds(self, topic: str) -> Bounds:
+        own = default_bounds(self._topics.get(topic, Topic(topic)))
+        age, size = self._settings.max_age, self._settings.max_bytes
+        return Bounds(own.max_age if age is None else age, own.max_bytes if size is None else size)
