@@ -1,5 +1,6 @@
 """Durations and sizes as people write them: `250ms`, `10s`, `2h`, `7d`; `512B`, `64MiB`, `1GB`."""
 
+import math
 import re
 from typing import Final
 
@@ -33,6 +34,10 @@ def _sum(text: str, units: dict[str, float] | dict[str, int], wanted: str) -> fl
     parts = list(_NUMBER.finditer(stripped))
     covered = "".join(part.group() for part in parts).replace(" ", "")
     if not parts or covered != stripped.replace(" ", "") or any(part[2] not in units for part in parts):
-        msg = f'must be {wanted}, got "{text}"'
+        msg = f'must be {wanted}, got "{text[:40]}"'
         raise ValueError(msg)
-    return sum(float(part[1]) * units[part[2]] for part in parts)
+    total = sum(float(part[1]) * units[part[2]] for part in parts)
+    if not math.isfinite(total):
+        msg = f'must be {wanted}, got "{text[:40]}", which is too much'
+        raise ValueError(msg)
+    return total

@@ -1,0 +1,94 @@
+"""The configuration: defaults, file, environment, `--set` and dedicated options, each over the one before."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from virtpulse.config.convert import read_struct, refuse_unknown, require_table
+from virtpulse.config.layers import CONFIG_VARIABLE, Layer, from_arguments, from_environment, from_file
+from virtpulse.config.settings import Settings
+
+SettingsTypes = Mapping[str, Mapping[str, Callable[[], type[msgspec.Struct]]]]
+
+_HERE: Final = Path("virtpulse.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the caller was told: the file, the `KEY=VALUE` of each `--set`, the values of dedicated options by dotted key."""
+
+    file: Path | None = None
+    assignments: Sequence[str] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All settings, checked. `file` is what was read, None where there was none.
+
+    `roles` holds the settings of the roles that the configuration names, by section (`producers` ...) and name.
+    """
+
+    settings: Settings
+    roles: Mapping[str, Mapping[str, msgspec.Struct]]
+    file: Path | None
+
+    def role(self, section: str, name: str, kind: type[msgspec.Struct]) -> msgspec.Struct:
+        """Return a role's settings: its defaults where the configuration does not name it."""
+        present = self.roles.get(section, {}).get(name)
+        return kind() if present is None else present
+
+
+def load(origin: Origin, types: SettingsTypes, environ: Mapping[str, str] | None = None) -> Configuration:
+    """Read the configuration. `types` gives for each section the roles' names and the types of their settings.
+
+    Raises UsageError that names the key, the place, what was found and what is allowed.
+    """
+    variables = os.environ if environ is None else environ
+    path = _find(origin.file, variables)
+    core = msgspec.structs.fields(Settings)
+    merged = from_file(path) if path else Layer()
+    merged.lay(from_environment(variables, [name.encode_name for name in core]))
+    merged.lay(from_arguments(origin.assignments))
+    merged.lay(_from_options(origin.options))
+    tree = dict(merged.tree)
+    sections = {section: tree.pop(section, {}) for section in types}
+    known = [*(item.encode_name for item in core), *types]
+    for name in tree:
+        if name not in known:
+            refuse_unknown(merged, (name,), known)
+    roles = {section: _read_roles(merged, section, table, types[section]) for section, table in sections.items()}
+    return Configuration(read_struct(Settings, merged, (), tree), roles, path)
+
+
+def _read_roles(
+    layer: Layer, section: str, value: object, types: Mapping[str, Callable[[], type[msgspec.Struct]]]
+) -> dict[str, msgspec.Struct]:
+    roles: dict[str, msgspec.Struct] = {}
+    for name, table in require_table(layer, (section,), value).items():
+        path = (section, name)
+        if name not in types:
+            refuse_unknown(layer, path, types)
+        roles[name] = read_struct(types[name](), layer, path, require_table(layer, path, table))
+    return roles
+
+
+def _find(file: Path | None, environ: Mapping[str, str]) -> Path | None:
+    if file is not None:
+        return file
+    named = environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    return _HERE if _HERE.exists() else None
+
+
+def _from_options(options: Mapping[str, Any]) -> Layer:
+    layer = Layer()
+    for key, value in options.items():
+        path = tuple(key.split("."))
+        layer.put(path, value, f"--{path[-1]}")
+    return layer
