@@ -23,7 +23,7 @@ class Cells:
         self.low: Floats = np.zeros(0)
         self.high: Floats = np.zeros(0)
         self.latest: Floats = np.zeros(0)
-        self.count: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self.count: Floats = np.zeros(0)
         self.unknown: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._grow(1 << 12)
 
@@ -49,11 +49,11 @@ class Cells:
         """
         np.add.at(self.part, cell, part)
         np.add.at(self.whole, cell, whole)
-        np.add.at(self.count, cell, 1)
-        known = whole > 0
-        if not known.all():
-            self.unknown[cell[~known & (part > 0)]] = True
-            cell, part, whole = cell[known], part[known], whole[known]
+        np.add.at(self.count, cell, np.ones(len(cell)))
+        known = np.flatnonzero(whole)
+        if len(known) < len(cell):
+            self.unknown[cell[np.flatnonzero((whole == 0) & (part > 0))]] = True
+            cell, part, whole = cell.take(known), part.take(known), whole.take(known)
         with np.errstate(over="ignore"):
             share = part / whole
         np.minimum.at(self.low, cell, share)

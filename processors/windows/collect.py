@@ -4,9 +4,10 @@ Each document is decoded, packed and dropped at once: kept, they would cost more
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, count, repeat
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,8 +15,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from processors.windows.shapes import HEADER, Ints, ShapeKey, Shapes
-from processors.windows.views import NO_FACTS, Facts, Views, facts_of
+from processors.windows.shapes import Ints, ShapeKey, Shapes
+from processors.windows.views import Facts, Views, facts_of
 from virtpulse.errors import InvalidError
 from virtpulse.messages import bounds
 from virtpulse.messages.reading import WHOLE, documents, read_sample
@@ -24,13 +25,14 @@ from virtpulse.transports.interface import Batch
 
 Floats = npt.NDArray[np.float64]
 
+_HEADER: Final = 9  # numbers of a row beside its pairs: the first columns of Rows
 _COLON: Final = ord(":")
 _ABSENT: Final[Any] = MappingProxyType({None: ()})  # a map that is not there: one None among the keys, no numbers
-_BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_REFUSED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidError)
 
 
 class _Look(msgspec.Struct, gc=False):
-    """A sample as it is read here: what is not there is a value that JSON can't say."""
+    """A sample as it is read here: what is not there is a value that JSON can't say, or that no sample may say."""
 
     source: str
     time: float
@@ -59,37 +61,42 @@ class Refusal:
 class Rows:
     """The valid documents of a batch as columns, in the order of the log.
 
-    message: number of the message in the batch. view, shape: numbers. offset: where the packed row starts in `packed`,
-    which holds its HEADER and then its pairs.
+    message: number of the message in the batch; index: of the document in the message's array, -1 without one.
+    view, shape: numbers. identity, colons: of the facts. pairs: part, whole, part, whole ... of all rows, one row behind
+    the other; first: where in `pairs` each row's begin; size: how many numbers they are.
     """
 
-    packed: Floats
-    offset: Ints
-    shape: Ints
     message: Ints
+    index: Ints
     view: Ints
+    shape: Ints
     time: Floats
     interval: Floats
     due: Floats
+    identity: Floats
+    colons: Floats
+    pairs: Floats
+    first: Ints
+    size: Ints
     facts: list[Facts]
     documents: list[bytes]
     ended: dict[int, str]
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self.offset)
+        return len(self.documents)
 
 
 @dataclass(slots=True)
 class _Found:
-    """What is known of each document beside its packed row, while a batch is read."""
+    """What a batch has led to so far; `used` bytes of the buffer hold pairs."""
 
-    shapes: list[int] = field(default_factory=list)
-    messages: list[int] = field(default_factory=list)
-    indexes: list[int] = field(default_factory=list)
+    header: "array[float]" = field(default_factory=lambda: array("d"))
+    used: int = 0
     documents: list[bytes] = field(default_factory=list)
     facts: list[Facts] = field(default_factory=list)
     ended: dict[int, str] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
 
 
 class Collector:
@@ -104,105 +111,85 @@ class Collector:
 
     def collect(self, batch: Batch) -> tuple[Rows, list[Refusal]]:
         """Return the valid documents as rows, and the others with what is wrong, each in the order of the log."""
-        refusals: list[Refusal] = []
         found = _Found()
-        find_shape, find_view, flat = self._shapes.find, self._views.find, chain.from_iterable
-        buffer, used = self._buffer, 0
-        for message, index, raw, look in self._looks(batch.values, refusals):
+        self._read(found, batch.values, count(), repeat(-1))
+        header = np.array(found.header).reshape(-1, _HEADER).T
+        message, index, view, shape = header[:4].astype(np.int64)
+        time, interval, due, identity, colons = header[4:]
+        size = 2 * self._shapes.sizes[shape]
+        pairs = np.frombuffer(self._buffer, np.float64, found.used // 8).copy()
+        first = np.cumsum(size) - size
+        rows = Rows(
+            message, index, view, shape, time, interval, due, identity, colons,
+            pairs, first, size, found.facts, found.documents, found.ended,
+        )  # fmt: skip
+        return self._valid(rows, np.asarray(batch.times), found.refusals)
+
+    def _read(self, found: _Found, documents: Sequence[bytes], messages: Iterable[int], indexes: Iterable[int]) -> None:
+        """Decode and pack documents; `messages` and `indexes` say where each stands. The hot loop: each line costs."""
+        decode, find_shape, find_view = self._decode, self._shapes.find, self._views.find
+        flat, buffer, used = chain.from_iterable, self._buffer, found.used
+        add_header, add_document, add_facts = found.header.extend, found.documents.append, found.facts.append
+        for raw, message, index in zip(documents, messages, indexes, strict=False):
             try:
-                resources, performance = look.resources, look.performance
-                faults, timings = look.faults, look.timings
+                look = decode(raw)
+                resources, performance, faults, timings = look.resources, look.performance, look.faults, look.timings
                 key: ShapeKey = (*resources, 0, *performance, 1, *faults, 2, *timings)
                 shape = find_shape(key) or self._shapes.add(key)
                 view = find_view((look.source, look.view)) or self._views.add(look.source, look.view)
-                if look.facts is None:
-                    known = NO_FACTS
-                else:
-                    known = view.looked
-                    if look.facts != known.content or known is NO_FACTS:
-                        known = view.looked = facts_of(look.facts)
-                if used + 8 * shape.stride > len(buffer):
-                    buffer.extend(bytes(max(len(buffer), 8 * shape.stride)))
+                known = view.looked
+                if look.facts != known.content:
+                    known = view.looked = facts_of(look.facts)
+                if used + shape.bytes > len(buffer):
+                    buffer.extend(bytes(len(buffer) + shape.bytes))
                 shape.pack_into(
-                    buffer, used, view.number, look.time, look.interval, look.due, known.identity, known.colons,
+                    buffer, used,
                     *flat(resources.values()), *flat(performance.values()), *flat(faults.values()), *flat(timings.values()),
                 )  # fmt: skip
-            except InvalidError as error:
-                refusals.append(Refusal(message, index if index >= 0 else None, raw, _explained(raw, error)))
+            except _REFUSED as error:
+                found.used = used
+                self._read_again(found, raw, message, index, error)
+                used = found.used
                 continue
+            used += shape.bytes
+            add_header((
+                message, index, view.number, shape.number,
+                look.time, look.interval, look.due, known.identity, known.colons,
+            ))  # fmt: skip
             if look.ended:
-                found.ended[len(found.shapes)] = look.ended
-            used += 8 * shape.stride
-            found.shapes.append(shape.number)
-            found.messages.append(message)
-            found.indexes.append(index)
-            found.documents.append(raw)
-            found.facts.append(known)
-        rows = self._rows(np.frombuffer(buffer, np.float64, used // 8).copy(), found)
-        return self._valid(rows, found.indexes, np.asarray(batch.times), refusals)
+                found.ended[len(found.documents)] = look.ended
+            add_document(raw)
+            add_facts(known)
+        found.used = used
 
-    def _looks(self, values: Sequence[bytes], refusals: list[Refusal]) -> Iterator[tuple[int, int, bytes, _Look]]:
-        """Yield (message, index in an array or -1, bytes, look) of every document that can be decoded."""
-        decode, most = self._decode, bounds.MAX_MESSAGE_BYTES
-        for message, value in enumerate(values):
-            if len(value) <= most:
-                try:
-                    yield message, -1, value, decode(value)
-                    continue
-                except _BROKEN:
-                    pass
-            yield from self._array(message, value, refusals)
-
-    def _array(self, message: int, value: bytes, refusals: list[Refusal]) -> Iterator[tuple[int, int, bytes, _Look]]:
+    def _read_again(self, found: _Found, raw: bytes, message: int, index: int, error: Exception) -> None:
+        """Read the documents of an array, or refuse a document."""
         try:
-            raws = documents(value)
-        except InvalidError as error:
-            refusals.append(Refusal(message, None, value, error))
+            inner = documents(raw) if index < 0 else [raw]
+        except InvalidError as wrong:
+            found.refusals.append(Refusal(message, None, raw, wrong))
             return
-        is_array = raws[:1] != [value]
-        for index, raw in enumerate(raws):
-            try:
-                look = self._decode(raw)
-            except _BROKEN as error:
-                wrong = _explained(raw, InvalidError(WHOLE, f"message must be JSON: {error}"))
-                refusals.append(Refusal(message, index if is_array else None, raw, wrong))
-            else:
-                yield message, index, raw, look
+        if inner != [raw]:
+            self._read(found, inner, repeat(message), count())
+            return
+        known = error if isinstance(error, InvalidError) else InvalidError(WHOLE, f"message must be JSON: {error}")
+        found.refusals.append(Refusal(message, None if index < 0 else index, raw, _explained(raw, known)))
 
-    def _rows(self, packed: Floats, found: _Found) -> Rows:
-        shape = np.array(found.shapes, np.int64)
-        strides = self._shapes.strides[shape]
-        offset = np.cumsum(strides) - strides
-        return Rows(
-            packed=packed,
-            offset=offset,
-            shape=shape,
-            message=np.array(found.messages, np.int64),
-            view=packed[offset].astype(np.int64),
-            time=packed[offset + 1],
-            interval=packed[offset + 2],
-            due=packed[offset + 3],
-            facts=found.facts,
-            documents=found.documents,
-            ended=found.ended,
-        )
-
-    def _valid(self, rows: Rows, indexes: list[int], times: Floats, refusals: list[Refusal]) -> tuple[Rows, list[Refusal]]:
+    def _valid(self, rows: Rows, times: Floats, refusals: list[Refusal]) -> tuple[Rows, list[Refusal]]:
         """Split off the rows that break a rule; the rules are those of `read_sample`, checked on all rows at once."""
         if not len(rows):
             return rows, refusals
         limit = times[rows.message] + self._ahead
-        early = rows.time > limit
-        suspect = early | self._out_of_bounds(rows) | self._miscounted(rows) | _strangers(rows, self._views)
+        suspect = (rows.time > limit) | self._out_of_bounds(rows) | self._miscounted(rows) | _strangers(rows, self._views)
         if rows.ended:
             suspect[list(rows.ended)] = True
-        bad: set[int] = set()
+        bad: list[int] = []
         for row in np.flatnonzero(suspect).tolist():
             error = self._wrong(rows, row, float(limit[row]))
             if error is not None:
-                bad.add(row)
-                index = indexes[row] if indexes[row] >= 0 else None
-                refusals.append(Refusal(int(rows.message[row]), index, rows.documents[row], error))
+                bad.append(row)
+                index = int(rows.index[row])
+                refusals.append(Refusal(int(rows.message[row]), None if index < 0 else index, rows.documents[row], error))
         if bad:
             refusals.sort(key=lambda refusal: (refusal.message, refusal.index or 0))
             rows = _without(rows, bad)
@@ -210,14 +197,12 @@ class Collector:
 
     def _out_of_bounds(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Flag rows with a number that is not allowed; written so that NaN, which stands for "not there", passes as a span."""
-        amounts = rows.packed.copy()
-        for column in range(HEADER):
-            amounts[rows.offset + column] = 0.0
-        wrong = ~((amounts >= 0) & (amounts <= bounds.MAX_AMOUNT))
-        flagged: npt.NDArray[np.bool_] = np.logical_or.reduceat(wrong, rows.offset)
-        flagged |= ~((rows.time >= 0) & (rows.time <= bounds.MAX_TIME))
+        flagged = ~((rows.time >= 0) & (rows.time <= bounds.MAX_TIME))
         for span in (rows.interval, rows.due):
             flagged |= (span <= 0) | (span > bounds.MAX_INTERVAL)
+        if len(rows.pairs) and not (rows.pairs.min() >= 0 and rows.pairs.max() <= bounds.MAX_AMOUNT):
+            wrong = np.flatnonzero(~((rows.pairs >= 0) & (rows.pairs <= bounds.MAX_AMOUNT)))
+            flagged[np.searchsorted(rows.first, wrong, side="right") - 1] = True
         return flagged
 
     def _miscounted(self, rows: Rows) -> npt.NDArray[np.bool_]:
@@ -227,7 +212,7 @@ class Collector:
         not ASCII or has escapes is flagged too, since its bytes prove nothing.
         """
         expected = 2 + self._shapes.colons[rows.shape] + self._views.colons[rows.view]
-        expected = expected + rows.packed[rows.offset + 5].astype(np.int64)
+        expected += rows.colons.astype(np.int64)
         expected += ~np.isnan(rows.interval)
         expected += ~np.isnan(rows.due)
         for row in rows.ended:
@@ -280,20 +265,26 @@ def _first_of_message(rows: Rows) -> Ints:
     return first
 
 
-def _without(rows: Rows, bad: set[int]) -> Rows:
-    kept = np.array([row for row in range(len(rows)) if row not in bad], np.int64)
-    renumbered = {int(row): number for number, row in enumerate(kept.tolist())}
+def _without(rows: Rows, bad: list[int]) -> Rows:
+    kept = np.delete(np.arange(len(rows)), bad)
+    renumbered = {row: number for number, row in enumerate(kept.tolist())}
+    size = rows.size[kept]
+    first = np.cumsum(size) - size
     return Rows(
-        packed=rows.packed,
-        offset=rows.offset[kept],
-        shape=rows.shape[kept],
         message=rows.message[kept],
+        index=rows.index[kept],
         view=rows.view[kept],
+        shape=rows.shape[kept],
         time=rows.time[kept],
         interval=rows.interval[kept],
         due=rows.due[kept],
-        facts=[rows.facts[row] for row in kept.tolist()],
-        documents=[rows.documents[row] for row in kept.tolist()],
+        identity=rows.identity[kept],
+        colons=rows.colons[kept],
+        pairs=rows.pairs[np.repeat(rows.first[kept] - first, size) + np.arange(int(size.sum()))],
+        first=first,
+        size=size,
+        facts=[rows.facts[row] for row in renumbered],
+        documents=[rows.documents[row] for row in renumbered],
         ended={renumbered[row]: why for row, why in rows.ended.items() if row in renumbered},
     )
 

@@ -5,7 +5,7 @@ import numpy as np
 from processors.windows.collect import Rows
 from processors.windows.judge import Grid, Verdict
 from processors.windows.openwindows import OpenWindows
-from processors.windows.shapes import HEADER, Ints, Shapes
+from processors.windows.shapes import Ints, Shapes
 from processors.windows.views import Views
 
 
@@ -60,7 +60,7 @@ class Counting:
                 self._open.repeated[number] += 1
 
     def _merge_facts(self, rows: Rows, row: Ints, numbers: Ints) -> None:
-        identity = rows.packed[rows.offset[row] + 4]
+        identity = rows.identity[row]
         differs = (identity != self._open.facts_identity[numbers]) & (identity >= 0)
         if not differs.any():
             return
@@ -69,21 +69,24 @@ class Counting:
             self._open.add_facts(number, rows.facts[one])
 
     def _add_pairs(self, rows: Rows, row: Ints, numbers: Ints) -> list[int]:
-        shape = rows.shape[row]
-        left_out = self._widen(row, shape, numbers)
+        left_out = self._widen(row, rows.shape[row], numbers)
         if left_out:
             fits = ~np.isin(row, left_out)
-            row, shape, numbers = row[fits], shape[fits], numbers[fits]
-        sizes = self._shapes.sizes[shape]
+            row, numbers = row[fits], numbers[fits]
+        shape, sizes = rows.shape[row], rows.size[row] // 2
         starts = np.cumsum(sizes) - sizes
-        place = np.arange(int(sizes.sum())) - np.repeat(starts, sizes)
-        cell = np.repeat(self._open.base[numbers], sizes) + place
+        place = np.arange(int(sizes.sum()))
+        cell = np.repeat(self._open.base[numbers] - starts, sizes) + place
         for pair in np.flatnonzero(self._open.layout[numbers] != shape).tolist():
             cells = self._open.widen(int(numbers[pair]), self._shapes.by_number[shape[pair]])
             if cells is not None:
                 cell[starts[pair] : starts[pair] + sizes[pair]] = cells
-        source = np.repeat(rows.offset[row] + HEADER, sizes) + 2 * place
-        self._open.cells.add(cell, rows.packed[source], rows.packed[source + 1])
+        pairs = rows.pairs
+        if len(row) != len(rows) or (row[1:] == row[:-1]).any():
+            source = np.repeat(rows.first[row] - 2 * starts, sizes) + 2 * place
+            self._open.cells.add(cell, pairs[source], pairs[source + 1])
+        else:
+            self._open.cells.add(cell, pairs[0::2], pairs[1::2])
         return left_out
 
     def _widen(self, row: Ints, shape: Ints, numbers: Ints) -> list[int]:

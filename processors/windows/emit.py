@@ -8,7 +8,7 @@ import orjson
 
 from processors.windows.judge import Grid
 from processors.windows.openwindows import OpenWindows
-from processors.windows.shapes import Ints, Shapes
+from processors.windows.shapes import Ints, Shape, Shapes
 from processors.windows.views import Views
 from virtpulse.messages.sample import MAPS
 from virtpulse.topics import AGGREGATES
@@ -31,26 +31,27 @@ class Emitter:
     def aggregates(self, numbers: list[int], late: list[int]) -> Iterator[Outgoing]:
         """Yield the aggregate of each window, with its number of late samples. The windows stay open."""
         chosen = np.array(numbers, np.int64)
+        layouts = [self._shapes.by_number[layout] for layout in self._open.layout[chosen].tolist()]
         sizes = self._shapes.sizes[self._open.layout[chosen]]
         starts = np.cumsum(sizes) - sizes
-        cells = iter(self._cells(np.repeat(self._open.base[chosen] - starts, sizes) + np.arange(int(sizes.sum()))))
-        for number, count in zip(numbers, late, strict=True):
-            yield self._aggregate(number, count, cells)
+        cells = self._cells(np.repeat(self._open.base[chosen] - starts, sizes) + np.arange(int(sizes.sum())), layouts)
+        for number, count, layout in zip(numbers, late, layouts, strict=True):
+            yield self._aggregate(number, count, layout, cells)
 
-    def _cells(self, cell: Ints) -> Iterator[_Cell]:
+    def _cells(self, cell: Ints, layouts: list[Shape]) -> Iterator[_Cell]:
         cells = self._open.cells
         part, whole = cells.part[cell], cells.whole[cell]
+        factor = np.concatenate([layout.factor for layout in layouts])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            share = np.where(cells.unknown[cell] | (whole <= 0), np.nan, part / whole)
-        columns = (part, whole, share, cells.low[cell], cells.high[cell], cells.latest[cell], cells.count[cell])
-        return zip(*(column.tolist() for column in columns), strict=True)
+            share = factor * np.where(cells.unknown[cell] | (whole <= 0), np.nan, part / whole)
+            columns = (part, whole, share, *(factor * column[cell] for column in (cells.low, cells.high, cells.latest)))
+        return zip(*(column.tolist() for column in columns), cells.count[cell].astype(np.int64).tolist(), strict=True)
 
-    def _aggregate(self, number: int, late: int, cells: Iterator[_Cell]) -> Outgoing:
+    def _aggregate(self, number: int, late: int, layout: Shape, cells: Iterator[_Cell]) -> Outgoing:
         window = int(self._open.window[number])
         view = self._views[int(self._open.view[number])]
         maps: tuple[dict[str, dict[str, float]], ...] = ({}, {}, {}, {})
-        for family, key in self._shapes.by_number[self._open.layout[number]].columns:
-            part, whole, share, low, high, latest, count = next(cells)
+        for (family, key), (part, whole, share, low, high, latest, count) in zip(layout.columns, cells, strict=False):
             if family == _TIMINGS:
                 maps[family][key] = {
                     "seconds": part, "operations": whole, "mean": share,
@@ -58,8 +59,8 @@ class Emitter:
                 }  # fmt: skip
             else:
                 maps[family][key] = {
-                    "part": part, "whole": whole, "ratio": 100 * share,
-                    "min": 100 * low, "max": 100 * high, "last": 100 * latest, "count": count,
+                    "part": part, "whole": whole, "ratio": share,
+                    "min": low, "max": high, "last": latest, "count": count,
                 }  # fmt: skip
         document: dict[str, Any] = {"source": view.source}
         if view.view:

@@ -58,7 +58,7 @@ class Engine:
         self._shapes = Shapes()
         self._open = OpenWindows(self._views, self._shapes)
         self._collector = Collector(self._views, self._shapes, float(settings.ahead))
-        self._judge = Judge(self._grid, self._views, self._shapes)
+        self._judge = Judge(self._grid, self._views)
         self._counting = Counting(self._grid, self._views, self._shapes, self._open)
         self._emitter = Emitter(self._grid, self._views, self._shapes, self._open, partition)
         self.inventory = Inventory(self._views, float(settings.forget), partition)

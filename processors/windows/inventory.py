@@ -131,7 +131,7 @@ class Inventory:
             self.changed.add(number)
 
     def _learn(self, rows: Rows, order: Ints) -> None:
-        identity = rows.packed[rows.offset + 4]
+        identity = rows.identity
         differs = (identity != self._views.facts_identity[rows.view]) & (identity >= 0)
         if not differs.any():
             return
@@ -141,7 +141,7 @@ class Inventory:
             if identity[row] < 0 or identity[row] == self._views.facts_identity[number]:
                 continue
             view = self._views[number]
-            more = merged(view.facts, facts.content) if view.facts else facts.content
+            more = merged(view.facts, facts.content or {})
             self._views.facts_identity[number] = identity[row]
             if more != view.facts:
                 view.facts = more

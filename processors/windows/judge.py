@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.windows.collect import Floats, Rows
-from processors.windows.shapes import HEADER, Ints, Shapes
+from processors.windows.shapes import Ints
 from processors.windows.views import Views
 
 Bools = npt.NDArray[np.bool_]
@@ -66,10 +66,9 @@ class Verdict:
 class Judge:
     """Decides; keeps the identities of the samples that open windows hold."""
 
-    def __init__(self, grid: Grid, views: Views, shapes: Shapes) -> None:
+    def __init__(self, grid: Grid, views: Views) -> None:
         self._grid = grid
         self._views = views
-        self._shapes = shapes
         self._seen: dict[int, set[int]] = {}
 
     def judge(self, rows: Rows) -> Verdict:
@@ -142,17 +141,23 @@ class Judge:
 
     def _identities(self, rows: Rows) -> npt.NDArray[np.uint64]:
         """Return a 64-bit hash of each row's view, shape, time, spans, facts and pairs, its factors drawn at random."""
-        sizes = HEADER + 2 * self._shapes.sizes[rows.shape]
-        starts = np.cumsum(sizes) - sizes
-        place = np.arange(int(sizes.sum())) - np.repeat(starts, sizes)
-        bits = rows.packed[np.repeat(rows.offset, sizes) + place].view(np.uint64)
-        mixed = bits * _FACTORS[place]
-        mixed ^= mixed >> _SHIFT
-        mixed *= _MIX
-        mixed ^= mixed >> _SHIFT
-        mixed *= _FACTORS[place + 1]
-        total: npt.NDArray[np.uint64] = np.add.reduceat(mixed, starts)
-        total ^= rows.shape.astype(np.uint64) * _MIX
+        head = np.stack((rows.time, rows.interval, rows.due, rows.identity)).view(np.uint64)
+        numbers = np.stack((rows.view, rows.shape)).view(np.uint64)
+        total: npt.NDArray[np.uint64] = _mixed(head, _FACTORS[:4, None]).sum(0) + _mixed(numbers, _FACTORS[4:6, None]).sum(0)
+        some = np.flatnonzero(rows.size)
+        if len(some):
+            place = np.arange(len(rows.pairs)) - np.repeat(rows.first, rows.size)
+            mixed = _mixed(rows.pairs.view(np.uint64), _FACTORS[6:][place])
+            total[some] += np.add.reduceat(mixed, rows.first[some])
         for row, why in rows.ended.items():
             total[row] ^= np.uint64(hash(why) & (1 << 64) - 1)
         return total
+
+
+def _mixed(bits: npt.NDArray[np.uint64], factors: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Spread each number over all 64 bits, in another way for each factor."""
+    mixed = bits * factors
+    mixed ^= mixed >> _SHIFT
+    mixed *= _MIX
+    mixed ^= mixed >> _SHIFT
+    return mixed

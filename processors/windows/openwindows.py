@@ -1,7 +1,7 @@
 """The windows that are open: which cells are whose, since which message, and what else a window remembers."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +10,11 @@ from processors.windows.cells import Cells
 from processors.windows.collect import Floats
 from processors.windows.columns import Columns
 from processors.windows.shapes import Ints, Shape, Shapes
-from processors.windows.views import NO_FACTS, Facts, View, Views, merged
-from virtpulse.messages.sample import Fact  # noqa: TC001 - annotations are read where they stand
+from processors.windows.views import Facts, View, Views, merged
+from virtpulse.messages.sample import Fact
 
-NOT_OPEN = np.iinfo(np.int64).max
+NOT_OPEN: Final = np.iinfo(np.int64).max
+_NONE: Final[dict[str, Fact]] = {}  # shared by all windows without facts, never written
 
 
 class OpenWindows(Columns):
@@ -50,14 +51,14 @@ class OpenWindows(Columns):
         self._views = views
         self._shapes = shapes
         self.cells = Cells()
-        self.facts: list[dict[str, Fact]] = []
+        self.facts: list[dict[str, Fact]] = []  # of each open window, merged
         self.by_window: dict[int, dict[int, int]] = {}
 
     def open(self, view: View, window: int, end: float, position: int, layout: Shape) -> int:
         """Open a window and return its number."""
         number = self.take()
         if number == len(self.facts):
-            self.facts.append(NO_FACTS.content)
+            self.facts.append(_NONE)
         self.view[number] = view.number
         self.window[number] = window
         self.first[number] = position
@@ -78,7 +79,7 @@ class OpenWindows(Columns):
         others = self.by_window[window]
         del others[view.number]
         self.cells.give_back(int(self.base[number]), self._shapes.by_number[self.layout[number]].size)
-        self.facts[number] = NO_FACTS.content
+        self.facts[number] = _NONE
         self.give_back(number)
         if others:
             return False
@@ -103,7 +104,7 @@ class OpenWindows(Columns):
 
     def add_facts(self, number: int, facts: Facts) -> None:
         """Merge a sample's facts into a window's."""
-        if facts is not NO_FACTS and facts.identity != self.facts_identity[number]:
+        if facts.content is not None and facts.identity != self.facts_identity[number]:
             held = self.facts[number]
             self.facts[number] = merged(held, facts.content) if held else facts.content
             self.facts_identity[number] = facts.identity

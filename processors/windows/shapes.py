@@ -18,7 +18,6 @@ from virtpulse.messages.sample import MAPS
 Ints = npt.NDArray[np.int64]
 ShapeKey = tuple[str | int | None, ...]
 
-HEADER: Final = 6  # doubles before the pairs of a packed row: view, time, interval, due, facts, colons of the facts
 MAX_WINDOW_METRICS: Final = 5 * MAX_METRICS
 _SWEEP_ABOVE: Final = 1_000_000
 
@@ -26,19 +25,21 @@ _SWEEP_ABOVE: Final = 1_000_000
 class Shape:
     """A sequence of metric keys.
 
-    columns: (map, key) of each metric, `map` an index into MAPS. stride: doubles of a packed row.
+    columns: (map, key) of each metric, `map` an index into MAPS. bytes: those of its packed pairs.
+    factor: of each metric, what turns part / whole into what is told: 100 for percent, 1 for seconds.
     colons: how many colons the JSON of these keys and their maps has, if no name stands twice.
     """
 
-    __slots__ = ("colons", "columns", "number", "pack_into", "size", "stride")
+    __slots__ = ("bytes", "colons", "columns", "factor", "number", "pack_into", "size")
 
     def __init__(self, number: int, columns: list[tuple[int, str]], maps: int) -> None:
         self.number = number
         self.columns = columns
         self.size = len(columns)
-        self.stride = HEADER + 2 * self.size
+        self.bytes = 16 * self.size
+        self.factor = np.array([1.0 if MAPS[family] == "timings" else 100.0 for family, _ in columns])
         self.colons = maps + self.size + sum(key.count(":") for _, key in columns)
-        self.pack_into: Callable[..., None] = struct.Struct(f"{self.stride}d").pack_into
+        self.pack_into: Callable[..., None] = struct.Struct(f"{2 * self.size}d").pack_into
 
 
 class Shapes:
@@ -52,7 +53,6 @@ class Shapes:
         self._held = 0
         self._sweep_above = _SWEEP_ABOVE
         self.by_number: list[Shape] = []
-        self.strides: Ints = np.zeros(0, np.int64)
         self.sizes: Ints = np.zeros(0, np.int64)
         self.colons: Ints = np.zeros(0, np.int64)
         self.find = self._by_key.get
@@ -112,10 +112,8 @@ class Shapes:
             self.by_number[number] = shape
         if number >= len(self.sizes):
             room = max(64, 2 * number)
-            self.strides, self.sizes, self.colons = (
-                np.concatenate((column, np.zeros(room, np.int64))) for column in (self.strides, self.sizes, self.colons)
-            )
-        self.strides[number], self.sizes[number], self.colons[number] = shape.stride, shape.size, shape.colons
+            self.sizes, self.colons = (np.concatenate((column, np.zeros(room, np.int64))) for column in (self.sizes, self.colons))
+        self.sizes[number], self.colons[number] = shape.size, shape.colons
         self._by_key[key] = shape
         self._held += shape.size
         return shape

@@ -17,24 +17,24 @@ MAX_VIEWS: Final = 1_000_000
 
 
 class Facts:
-    """A sample's facts, kept once for all samples that repeat them. colons: those of its JSON, its own name's included."""
+    """A sample's facts, kept once for all samples that repeat them; content is None where a sample has none.
+
+    identity: a hash of them, -1 for none. colons: those of their JSON, its own name's included.
+    """
 
     __slots__ = ("colons", "content", "identity")
 
-    def __init__(self, content: dict[str, Fact]) -> None:
+    def __init__(self, content: dict[str, Fact] | None) -> None:
         self.content = content
+        if content is None:
+            self.identity, self.colons = -1.0, 0.0
+            return
         self.identity = float(hash(frozenset(content.items())) & (1 << 52) - 1)
         texts = (text.count(":") for pair in content.items() for text in pair if isinstance(text, str))
         self.colons = float(1 + len(content) + sum(texts))
 
 
-class _NoFacts(Facts):
-    def __init__(self) -> None:
-        super().__init__({})
-        self.identity, self.colons = -1.0, 0.0
-
-
-NO_FACTS: Final[Facts] = _NoFacts()
+NO_FACTS: Final = Facts(None)
 
 
 class View:
@@ -150,8 +150,10 @@ class Views(Columns):
         self.give_back(view.number)
 
 
-def facts_of(content: dict[str, Fact]) -> Facts:
+def facts_of(content: dict[str, Fact] | None) -> Facts:
     """Check facts and return them for keeping. Raises InvalidError."""
+    if content is None:
+        return NO_FACTS
     check_facts("facts", content)
     return Facts(content)
 
