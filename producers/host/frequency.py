@@ -1,0 +1,43 @@
+"""How fast the CPUs run, of how fast they could, from sysfs (psutil reads three files a CPU where one a policy will do)."""
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from producers.host.deltas import Deltas
+from producers.host.rows import Rows
+from producers.host.slow import Slow
+
+_REFRESH: Final = 60.0  # seconds
+
+
+class _Policy(NamedTuple):
+    """CPUs that share a clock: where its frequency stands, how many CPUs, and their maximum in kHz."""
+
+    path: Path
+    cpus: int
+    maximum: int
+
+
+class Frequency:
+    """Clock frequencies, summed over the CPUs that are on; nothing where the maximum is unknown, as in most guests."""
+
+    name: Final = "cpu frequency"
+
+    def __init__(self, sysfs: Path) -> None:
+        self._root = sysfs / "devices/system/cpu/cpufreq"
+        self._policies = Slow(self._find, _REFRESH)
+
+    def look(self, deltas: Deltas) -> Rows:
+        """Return `system.cpu.frequency` in Hz."""
+        current = maximum = 0
+        for policy in self._policies.get(deltas.now):
+            current += int(policy.path.read_bytes()) * policy.cpus
+            maximum += policy.maximum * policy.cpus
+        return Rows(performance={"system.cpu.frequency": (current * 1e3, maximum * 1e3)} if maximum else {})
+
+    def _find(self) -> list[_Policy]:
+        return [
+            _Policy(folder / "scaling_cur_freq", cpus, int((folder / "cpuinfo_max_freq").read_bytes()))
+            for folder in sorted(self._root.glob("policy[0-9]*"))
+            if (cpus := len((folder / "affected_cpus").read_bytes().split()))
+        ]
