@@ -4,6 +4,7 @@ VirtpulseError
 ├── UsageError         wrong usage or configuration: say it and exit with 2
 ├── RetryableError     the same call may succeed later: back off and try again
 ├── FatalError         it will not succeed until somebody does something: stop
+│   └── OutputClosedError  whoever read the output has left, as `head` does: stop quietly
 ├── RefusedError       these messages will never be taken, the others were
 ├── PartitionLostError another worker owns the partition now: drop its state, go on reading
 └── InvalidError       a document from outside breaks the rules: dead letter
@@ -26,6 +27,10 @@ class RetryableError(VirtpulseError):
 
 class FatalError(VirtpulseError):
     """It failed, and trying again will not help; nothing was stored or acknowledged."""
+
+
+class OutputClosedError(FatalError):
+    """Whoever read the output has left, as `head` does when it has enough: the end, but not a failure."""
 
 
 class RefusedError(VirtpulseError):

@@ -1,0 +1,101 @@
+"""Trying again: capped exponential back-off with full jitter. The only place that repeats a failed call."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from virtpulse.clock import Clock
+from virtpulse.errors import RetryableError, VirtpulseError
+from virtpulse.logs import get_logger
+from virtpulse.runtime.counters import Counters
+from virtpulse.runtime.waiting import pause
+
+T = TypeVar("T")
+
+FIRST: Final = 0.1  # seconds
+CAP: Final = 30.0  # seconds
+REMINDER: Final = 300.0  # seconds between two log lines about the same trouble
+
+_log = get_logger(__name__)
+
+
+class Backoff:
+    """The pauses between attempts: evenly spread between 0 and a bound that doubles from FIRST up to CAP.
+
+    `uniform` draws a number between its two arguments.
+    """
+
+    def __init__(self, uniform: Callable[[float, float], float] = random.uniform) -> None:
+        self._uniform = uniform
+        self._bound = FIRST
+
+    def pause(self) -> float:
+        """Return the next pause in seconds."""
+        bound = self._bound
+        self._bound = min(bound * 2, CAP)
+        return self._uniform(0.0, bound)
+
+    def reset(self) -> None:
+        """Start small again: it works."""
+        self._bound = FIRST
+
+
+class Trouble:
+    """Says that something fails: at first, then rarely, and once more when it works again."""
+
+    def __init__(self, role: str, clock: Clock) -> None:
+        self._role = role
+        self._clock = clock
+        self._since: float | None = None
+        self._said = 0.0
+        self._failures = 0
+
+    def failed(self, error: Exception) -> None:
+        """Count a failure, and log it if it is time."""
+        now = self._clock.monotonic()
+        self._failures += 1
+        if self._since is None:
+            self._since = self._said = now
+            fault = None if isinstance(error, VirtpulseError) else error  # not foreseen: where it happened matters
+            _log.warning("failed, trying again until it works", role=self._role, error=str(error) or repr(error), exc_info=fault)
+        elif now - self._said >= REMINDER:
+            self._said = now
+            _log.warning(
+                "still failing, trying again",
+                role=self._role, error=str(error) or repr(error), failures=self._failures, seconds=round(now - self._since),
+            )  # fmt: skip
+
+    def over(self) -> None:
+        """Log that it works again, if it did not."""
+        if self._since is not None:
+            seconds = round(self._clock.monotonic() - self._since, 1)
+            _log.info("works again", role=self._role, failures=self._failures, seconds=seconds)
+        self._since, self._failures = None, 0
+
+
+async def retrying(
+    call: Callable[[], Awaitable[T]],
+    counters: Counters,
+    stopping: asyncio.Event,
+    clock: Clock,
+    backoff: Backoff | None = None,
+) -> T:
+    """Return what `call` returns, calling it again after each RetryableError for as long as it takes.
+
+    Once `stopping` is set, the pause ends, the call is made a last time, and its RetryableError is raised.
+    """
+    pauses = backoff or Backoff()
+    trouble = Trouble(counters.role, clock)
+    while True:
+        try:
+            result = await call()
+        except RetryableError as error:
+            if stopping.is_set():
+                raise
+            trouble.failed(error)
+            counters.retried += 1
+        else:
+            trouble.over()
+            return result
+        await pause(pauses.pause(), stopping, clock)

@@ -1,0 +1,41 @@
+"""One partition that a worker owns: its processor, and where it stands."""
+
+from bisect import bisect_left
+
+from virtpulse.runtime.counters import Counters
+from virtpulse.runtime.roles import Output, Processor
+from virtpulse.transports.interface import Assigned, Batch, Position, Progress
+
+
+class OwnedPartition:
+    """Hands messages to the processor: replayed before the position that an earlier owner had reached, processed from there."""
+
+    def __init__(self, assigned: Assigned, processor: Processor, counters: Counters) -> None:
+        self.number = assigned.partition
+        self.processor = processor
+        self._following = {topic: at.following for topic, at in assigned.positions.items()}
+        self._counters = counters
+        self.unacknowledged = 0
+
+    def take(self, batch: Batch) -> Output:
+        """Replay and process the messages of `batch`; the output is that of the processed ones."""
+        old = bisect_left(batch.positions, self._following[batch.topic])
+        if old:
+            self.processor.replay(batch.slice(0, old))
+            self._counters.replayed += old
+        if old == len(batch):
+            return Output()
+        new = batch.slice(old, len(batch)) if old else batch
+        output = self.processor.process(new)
+        self._following[batch.topic] = new.positions[-1] + 1
+        self._counters.received += len(new)
+        self.unacknowledged += len(new)
+        return output
+
+    def progress(self) -> Progress:
+        """Return where the partition stands now: what the open state was built from, and what is to be processed next."""
+        needed = self.processor.first_needed()
+        return Progress(
+            self.number,
+            {topic: Position(min(needed.get(topic, at), at), at) for topic, at in self._following.items()},
+        )

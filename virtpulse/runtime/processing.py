@@ -1,0 +1,148 @@
+"""Running a processor: each message is counted once in the stored outputs, whatever fails on the way."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from virtpulse.clock import Clock
+from virtpulse.errors import PartitionLostError
+from virtpulse.logs import get_logger
+from virtpulse.runtime.closing import closing
+from virtpulse.runtime.context import Context
+from virtpulse.runtime.counters import Counters
+from virtpulse.runtime.owned import OwnedPartition
+from virtpulse.runtime.reading import Reading
+from virtpulse.runtime.roles import Output, Processor, ProcessorKind
+from virtpulse.runtime.storing import store
+from virtpulse.runtime.until import Until
+from virtpulse.transports.interface import Assigned, Batch, Event, Revoked, Subscription, Transport
+
+TICK_EVERY: Final = 0.25  # seconds
+ACKNOWLEDGE_EVERY: Final = 1.0  # seconds; for messages that gave no output
+
+Build = Callable[[int], Processor]
+
+_log = get_logger(__name__)
+
+
+async def process(  # noqa: PLR0913, PLR0917 what a role is, and the four things that every role is run with
+    kind: ProcessorKind,
+    build: Build,
+    transport: Transport,
+    counters: Counters,
+    stopping: asyncio.Event,
+    clock: Clock,
+    until: Until,
+) -> None:
+    """Run a processor for each partition that this worker of the group `kind.name` owns, until it is stopped or drained.
+
+    `build` makes the processor of a partition. Raises FatalError, RetryableError if it is stopped while something fails, and
+    whatever a processor raises by a fault of its own; what was not stored by then is not acknowledged.
+    """
+    context = Context(transport, counters, stopping, clock)
+    subscription = await context.retrying(partial(transport.subscribe, kind.name, kind.inputs))
+    async with closing(subscription, f"subscription of {kind.name}"):
+        await _Runner(context, kind, build, subscription).run(until)
+
+
+class _Runner:
+    def __init__(self, context: Context, kind: ProcessorKind, build: Build, subscription: Subscription) -> None:
+        self._context = context
+        self._kind = kind
+        self._build = build
+        self._subscription = subscription
+        self._reading = Reading(context, subscription, kind.inputs, kind.batch)
+        self._owned: dict[int, OwnedPartition] = {}
+        self._ticked = self._acknowledged = context.clock.monotonic()
+
+    async def run(self, until: Until) -> None:
+        await self._reading.begin(until)
+        while True:
+            try:
+                event = await self._reading.next()
+                if event is None:
+                    await self._finish()
+                    return
+                await self._take(event)
+                if until is Until.STOPPED:
+                    await self._tick()
+                await self._acknowledge()
+            except PartitionLostError as lost:
+                self._reading.forget(lost.partition)
+                self._drop(lost.partition, str(lost))
+
+    async def _take(self, event: Event) -> None:
+        match event:
+            case Assigned():
+                await self._restore(event)
+            case Revoked(partition):
+                self._drop(partition, "another worker owns it now")
+            case Batch(partition=number) if len(event) and number in self._owned:
+                owned = self._owned[number]
+                await self._emit(owned, owned.take(event))
+
+    async def _restore(self, assigned: Assigned) -> None:
+        number, counters = assigned.partition, self._context.counters
+        if assigned.skipped:
+            counters.skipped += assigned.skipped
+            _log.warning("retention took messages before they were read", role=counters.role, messages=assigned.skipped)
+        self._drop(number, "it was assigned anew")
+        processor = await self._context.retrying(partial(self._restored, number))
+        self._owned[number] = OwnedPartition(assigned, processor, counters)
+        _log.debug("partition taken", role=counters.role, partition=number)
+
+    async def _restored(self, number: int) -> Processor:
+        processor = self._build(number)
+        for topic in self._kind.states:
+            async for batch in self._context.transport.latest(topic, number):
+                processor.restore(batch)
+        return processor
+
+    def _drop(self, number: int, reason: str) -> None:
+        if self._owned.pop(number, None) is not None:
+            self._count_pending()
+            _log.warning("partition dropped", role=self._context.counters.role, partition=number, reason=reason)
+
+    async def _tick(self) -> None:
+        now = self._context.clock.monotonic()
+        if now - self._ticked < TICK_EVERY:
+            return
+        self._ticked = now
+        for owned in list(self._owned.values()):
+            if self._reading.at_end(owned.number):
+                await self._emit(owned, owned.processor.tick())
+
+    async def _acknowledge(self) -> None:
+        now = self._context.clock.monotonic()
+        if now - self._acknowledged >= ACKNOWLEDGE_EVERY:
+            self._acknowledged = now
+            await self._acknowledge_all()
+
+    async def _acknowledge_all(self) -> None:
+        for owned in list(self._owned.values()):
+            if owned.unacknowledged:
+                await self._store(owned, Output())
+
+    async def _finish(self) -> None:
+        """Bring every partition to its end if the input was drained, and acknowledge what is done in any case."""
+        for owned in list(self._owned.values()) if self._reading.drained else ():
+            for output in owned.processor.drain():
+                await self._emit(owned, output)
+        await self._acknowledge_all()
+
+    async def _emit(self, owned: OwnedPartition, output: Output) -> None:
+        self._context.counters.refused += output.refused
+        self._context.counters.late += output.late
+        self._count_pending()
+        if output.messages:
+            await self._store(owned, output)
+
+    async def _store(self, owned: OwnedPartition, output: Output) -> None:
+        stored = await store(self._context, self._subscription, output.messages, owned.progress())
+        self._context.counters.sent += stored
+        owned.unacknowledged = 0
+        self._count_pending()
+
+    def _count_pending(self) -> None:
+        self._context.counters.pending = sum(owned.unacknowledged for owned in self._owned.values())

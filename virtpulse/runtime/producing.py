@@ -1,0 +1,109 @@
+"""Running a producer: what it yields is encoded, buffered while the transport is away, and published."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from functools import partial
+
+from virtpulse.clock import Clock
+from virtpulse.errors import RefusedError, RetryableError, VirtpulseError
+from virtpulse.logs import get_logger
+from virtpulse.messages.codec import sample_messages
+from virtpulse.runtime.backoff import Backoff, Trouble
+from virtpulse.runtime.context import Context
+from virtpulse.runtime.counters import Counters
+from virtpulse.runtime.outbox import Outbox
+from virtpulse.runtime.refusals import letters_for_outgoing
+from virtpulse.runtime.roles import Producer
+from virtpulse.runtime.waiting import cancelled, pause, until_stopped
+from virtpulse.transports.interface import Outgoing, Transport
+
+_log = get_logger(__name__)
+
+
+async def produce(producer: Producer, transport: Transport, counters: Counters, stopping: asyncio.Event, clock: Clock) -> None:
+    """Publish what `producer` yields until it ends or is told to stop; what is buffered then gets a last try.
+
+    A producer that fails is started again with back-off. Raises FatalError, and RetryableError if the last try fails.
+    """
+    context = Context(transport, counters, stopping, clock)
+    outbox = Outbox(counters)
+    collecting = asyncio.create_task(_collect_until_stopped(context, producer, outbox))
+    try:
+        await _deliver(context, outbox)
+    finally:
+        await cancelled(collecting)
+    collecting.result()
+
+
+async def _collect_until_stopped(context: Context, producer: Producer, outbox: Outbox) -> None:
+    try:
+        await until_stopped(_supervise(context, producer, outbox), context.stopping)
+    finally:
+        outbox.close()
+
+
+async def _supervise(context: Context, producer: Producer, outbox: Outbox) -> None:
+    """Run the producer, and again each time it fails, until it ends by itself."""
+    backoff = Backoff()
+    trouble = Trouble(context.counters.role, context.clock)
+
+    def works() -> None:
+        backoff.reset()
+        trouble.over()
+
+    while True:
+        try:
+            await _collect(producer, outbox, works)
+        except RetryableError as error:
+            trouble.failed(error)
+        except VirtpulseError:
+            raise
+        except Exception as error:  # noqa: BLE001 a fault in one producer must not end the process: said, and started again
+            trouble.failed(error)
+        else:
+            return
+        context.counters.retried += 1
+        await pause(backoff.pause(), context.stopping, context.clock)
+
+
+async def _collect(producer: Producer, outbox: Outbox, works: Callable[[], None]) -> None:
+    looks = producer.samples()
+    async with AsyncExitStack() as stack:
+        if isinstance(looks, AsyncGenerator):
+            await stack.enter_async_context(aclosing(looks))
+        async for samples in looks:
+            await outbox.put(sample_messages(samples))
+            works()
+
+
+async def _deliver(context: Context, outbox: Outbox) -> None:
+    while messages := await outbox.take():
+        await _publish(context, messages, outbox)
+        outbox.done(messages)
+
+
+async def _publish(context: Context, messages: Sequence[Outgoing], outbox: Outbox) -> None:
+    async def attempt() -> None:
+        try:
+            await context.transport.publish(messages)
+        except RetryableError:
+            outbox.away()
+            raise
+
+    try:
+        await context.retrying(attempt)
+    except RefusedError as error:
+        _log.warning("samples were refused and become dead letters", role=context.counters.role, error=str(error))
+        context.counters.sent += len(messages) - len(error.reasons)
+        letters = letters_for_outgoing(messages, error.reasons, context.clock.time(), context.counters)
+        await _publish_letters(context, letters)
+    else:
+        context.counters.sent += len(messages)
+
+
+async def _publish_letters(context: Context, letters: Sequence[Outgoing]) -> None:
+    try:
+        await context.retrying(partial(context.transport.publish, letters))
+    except RefusedError as error:
+        letters_for_outgoing(letters, error.reasons, context.clock.time(), context.counters)

@@ -1,0 +1,102 @@
+"""Feeding a sink: each batch is written, then acknowledged."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+
+from virtpulse.clock import Clock
+from virtpulse.errors import PartitionLostError, RefusedError
+from virtpulse.logs import get_logger
+from virtpulse.runtime.closing import closing
+from virtpulse.runtime.context import Context
+from virtpulse.runtime.counters import Counters
+from virtpulse.runtime.following import Following
+from virtpulse.runtime.reading import Reading
+from virtpulse.runtime.refusals import letters_for_stored
+from virtpulse.runtime.roles import Sink, SinkKind
+from virtpulse.runtime.storing import store
+from virtpulse.runtime.until import Until
+from virtpulse.transports.interface import Assigned, Batch, Event, Position, Progress, Start, Subscription, Transport
+
+_log = get_logger(__name__)
+
+
+async def feed(  # noqa: PLR0913, PLR0917 what a role is, and the four things that every role is run with
+    kind: SinkKind,
+    sink: Sink,
+    transport: Transport,
+    counters: Counters,
+    stopping: asyncio.Event,
+    clock: Clock,
+    until: Until,
+) -> None:
+    """Write the messages of `kind.inputs` to `sink` until it is stopped or drained.
+
+    With a group: what the group has not acknowledged yet, acknowledged once it is written. Without: what is new, or when
+    draining all that is there. Raises FatalError, and RetryableError if it is stopped while something fails.
+    """
+    context = Context(transport, counters, stopping, clock)
+    await context.retrying(sink.start)
+    try:
+        if kind.group is None:
+            await _follow(context, kind, sink, until)
+        else:
+            await _subscribe(context, kind, kind.group, sink, until)
+    finally:
+        await sink.close()
+
+
+async def _follow(context: Context, kind: SinkKind, sink: Sink, until: Until) -> None:
+    start = Start.BEGINNING if until is Until.DRAINED else Start.NOW
+    follower = await context.retrying(partial(context.transport.follow, kind.inputs, start))
+    async with closing(follower, f"reading of {kind.name}"):
+        following = Following(context, follower, kind.inputs, kind.batch)
+        await following.begin(until)
+        while (batch := await following.next()) is not None:
+            reasons = await _write(context, sink, batch)
+            context.counters.refused += len(reasons)
+
+
+async def _subscribe(context: Context, kind: SinkKind, group: str, sink: Sink, until: Until) -> None:
+    subscription = await context.retrying(partial(context.transport.subscribe, group, kind.inputs))
+    async with closing(subscription, f"subscription of {group}"):
+        reading = Reading(context, subscription, kind.inputs, kind.batch)
+        await reading.begin(until)
+        while True:
+            try:
+                event = await reading.next()
+                if event is None:
+                    return
+                await _take(context, subscription, sink, event)
+            except PartitionLostError as lost:
+                reading.forget(lost.partition)
+                context.counters.pending = 0
+                _log.warning("partition dropped", role=context.counters.role, partition=lost.partition, reason=str(lost))
+
+
+async def _take(context: Context, subscription: Subscription, sink: Sink, event: Event) -> None:
+    match event:
+        case Assigned(skipped=skipped) if skipped:
+            context.counters.skipped += skipped
+            _log.warning("retention took messages before they were read", role=context.counters.role, messages=skipped)
+        case Batch() if len(event):
+            context.counters.pending = len(event)
+            reasons = await _write(context, sink, event)
+            letters = letters_for_stored(list(event), reasons, context.counters) if reasons else []
+            following = event.positions[-1] + 1
+            progress = Progress(event.partition, {event.topic: Position(following, following)})
+            await store(context, subscription, letters, progress)
+            context.counters.pending = 0
+
+
+async def _write(context: Context, sink: Sink, batch: Batch) -> Mapping[int, str]:
+    """Write the batch for as long as it takes; return why some of its messages were refused, by index."""
+    context.counters.received += len(batch)
+    reasons: Mapping[int, str] = {}
+    try:
+        await context.retrying(partial(sink.write, batch))
+    except RefusedError as error:
+        reasons = error.reasons
+        _log.warning("messages were refused", role=context.counters.role, error=str(error))
+    context.counters.sent += len(batch) - len(reasons)
+    return reasons

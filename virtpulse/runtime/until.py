@@ -1,0 +1,10 @@
+"""How long a role runs."""
+
+from enum import Enum
+
+
+class Until(Enum):
+    """STOPPED: until it is told to stop. DRAINED: until all that the inputs held at the start is handled."""
+
+    STOPPED = "stopped"
+    DRAINED = "drained"

@@ -1,0 +1,47 @@
+"""Waits that end early when the role is told to stop."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from virtpulse.clock import Clock
+
+_GRACE: Final = 2.0  # seconds of the loop's own clock; for work that was told to end and only has to clean up
+
+
+async def until_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:
+    """Do `work`, but cancel it once `stopping` is set. Return whether it came to its own end; raises what it raises."""
+    working = asyncio.ensure_future(work)
+    watching = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancelled(watching, working)
+    if working.cancelled():
+        return False
+    working.result()
+    return True
+
+
+async def first_of(*works: Coroutine[Any, Any, object]) -> None:
+    """Do all of `works` until one of them has ended, then cancel the others."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancelled(*tasks)
+
+
+async def cancelled(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel those of `tasks` that still run and wait until they have ended, for at most 2 seconds."""
+    for task in tasks:
+        task.cancel()
+    done, _ = await asyncio.wait(tasks, timeout=_GRACE)
+    for task in done:
+        if not task.cancelled():
+            task.exception()  # so that asyncio does not report it as never looked at
+
+
+async def pause(seconds: float, stopping: asyncio.Event, clock: Clock) -> None:
+    """Wait for `seconds`, or until `stopping` is set."""
+    await until_stopped(clock.sleep(seconds), stopping)
