@@ -13,6 +13,7 @@ from virtpulse.transports.local.schema import TOPIC_SHIFT
 
 MAX_NAME_CHARS: Final = 249  # what Kafka allows a topic
 MAX_KEY_BYTES: Final = 8_192
+_MAX_BYTES_A_CHAR: Final = 4
 
 
 class Accepted(NamedTuple):
@@ -33,7 +34,8 @@ def sort_out(messages: Sequence[Outgoing]) -> tuple[list[Accepted], dict[int, st
         max(map(len, values)) <= MAX_MESSAGE_BYTES
         and set(partitions) <= {None, 0}
         and not any(map(name_fault, topics))
-        and not any(map(_key_fault, set(keys)))
+        and max(map(len, keys)) <= MAX_KEY_BYTES // _MAX_BYTES_A_CHAR
+        and _text_fault("".join(keys)) is None
     )
     if sound and len(topics) == 1:
         return [Accepted(names[0], keys, values)], {}
@@ -87,30 +89,31 @@ def _text_fault(text: str) -> str | None:
 def append(connection: sqlite3.Connection, accepted: Accepted, now: float, topics: Mapping[str, Topic]) -> None:
     """Store the messages at the end of their topic; the caller holds the transaction."""
     compacted = topics.get(accepted.topic, Topic(accepted.topic)).compacted
-    number, following = _reserve(connection, accepted.topic, len(accepted.values), compacted)
+    rows = [] if compacted else list(pack(accepted.keys, accepted.values))
+    size = sum(len(row.head) + len(row.body) for row in rows)
+    number, following = _reserve(connection, accepted, compacted, size)
     first = (number << TOPIC_SHIFT) + following - len(accepted.values)
     if compacted:
         connection.executemany(
             "REPLACE INTO latest (at, topic, key, time, value) VALUES (?, ?, ?, ?, ?)",
             zip(count(first), repeat(number), accepted.keys, repeat(now), accepted.values, strict=False),
         )
-        return
-    size = 0
-    for row in pack(accepted.keys, accepted.values):
+    for row in rows:
         connection.execute("INSERT INTO batches (at, time, count, head, body) VALUES (?, ?, ?, ?, ?)", (first, now, *row))
         first += row.messages
-        size += len(row.head) + len(row.body)
-    connection.execute("UPDATE topics SET bytes = bytes + ? WHERE id = ?", (size, number))
 
 
-def _reserve(connection: sqlite3.Connection, topic: str, messages: int, compacted: bool) -> tuple[int, int]:  # noqa: FBT001 - a property of the topic
+def _reserve(connection: sqlite3.Connection, accepted: Accepted, compacted: bool, size: int) -> tuple[int, int]:  # noqa: FBT001 - a property of the topic
+    """Return the topic's number and the position behind the messages."""
+    topic, messages = accepted.topic, len(accepted.values)
     row = connection.execute(
-        "UPDATE topics SET next = next + ? WHERE name = ? RETURNING id, next, compacted", (messages, topic)
+        "UPDATE topics SET next = next + ?, bytes = bytes + ? WHERE name = ? RETURNING id, next, compacted",
+        (messages, size, topic),
     ).fetchone()
     if row is None:
         row = connection.execute(
-            "INSERT INTO topics (name, compacted, next) VALUES (?, ?, ?) RETURNING id, next, compacted",
-            (topic, compacted, messages),
+            "INSERT INTO topics (name, compacted, next, bytes) VALUES (?, ?, ?, ?) RETURNING id, next, compacted",
+            (topic, compacted, messages, size),
         ).fetchone()
     if bool(row[2]) != compacted:
         msg = (

@@ -12,6 +12,7 @@ from virtpulse.transports.local.transactions import snapshot
 
 READ_MAX_BYTES: Final = 8 << 20
 READ_AHEAD_BYTES: Final = 1 << 20
+_MESSAGE_BYTES: Final = 128  # what a message costs beyond its value, so that many empty ones are bounded too
 
 
 class Span(NamedTuple):
@@ -79,7 +80,7 @@ def _read_batches(connection: sqlite3.Connection, topic: str, held: Span, positi
         keys += row_keys[skip:] if skip else row_keys
         values += row_values[skip:] if skip else row_values
         times += [time] * (count - min(skip, count))
-        size += len(body)
+        size += len(body) + _MESSAGE_BYTES * count
         if size >= READ_MAX_BYTES or (len(values) >= limit and size >= READ_AHEAD_BYTES):
             break
     rows.close()
@@ -109,5 +110,5 @@ def _take(rows: Iterable[tuple[int, float, str, bytes]], limit: int) -> tuple[li
         if found and (size >= READ_MAX_BYTES or (len(found) >= limit and size >= READ_AHEAD_BYTES)):
             return found, False
         found.append(row)
-        size += len(row[2]) + len(row[3])
+        size += len(row[2]) + len(row[3]) + _MESSAGE_BYTES
     return found, True
