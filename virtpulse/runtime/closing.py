@@ -1,7 +1,7 @@
 """Closing what a role has opened, whatever state it is in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ class Closable(Protocol):
 
 
 C = TypeVar("C", bound=Closable)
+T = TypeVar("T")
 
 
 async def close(opened: Closable, name: str) -> bool:
@@ -45,3 +46,13 @@ async def closing(opened: C, name: str) -> AsyncIterator[C]:
         yield opened
     finally:
         await close(opened, name)
+
+
+@asynccontextmanager
+async def closing_iterator(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Close `iterator` at the end where it can be closed, as generators can, so that what it has opened is given back now."""
+    try:
+        yield iterator
+    finally:
+        if isinstance(iterator, AsyncGenerator):
+            await iterator.aclose()

@@ -8,7 +8,7 @@ from typing import Final
 from virtpulse.clock import Clock
 from virtpulse.errors import PartitionLostError
 from virtpulse.logs import get_logger
-from virtpulse.runtime.closing import closing
+from virtpulse.runtime.closing import closing, closing_iterator
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.owned import OwnedPartition
@@ -95,8 +95,9 @@ class _Runner:
     async def _restored(self, number: int) -> Processor:
         processor = self._build(number)
         for topic in self._kind.states:
-            async for batch in self._context.transport.latest(topic, number):
-                processor.restore(batch)
+            async with closing_iterator(self._context.transport.latest(topic, number)) as latest:
+                async for batch in latest:
+                    processor.restore(batch)
         return processor
 
     def _drop(self, number: int, reason: str) -> None:

@@ -1,15 +1,16 @@
 """Running a producer: what it yields is encoded, buffered while the transport is away, and published."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 from virtpulse.clock import Clock
 from virtpulse.errors import RefusedError, RetryableError, VirtpulseError
 from virtpulse.logs import get_logger
 from virtpulse.messages.codec import sample_messages
 from virtpulse.runtime.backoff import Backoff, Trouble
+from virtpulse.runtime.closing import closing_iterator
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.outbox import Outbox
@@ -17,6 +18,8 @@ from virtpulse.runtime.refusals import letters_for_outgoing
 from virtpulse.runtime.roles import Producer
 from virtpulse.runtime.waiting import cancelled, pause, until_stopped
 from virtpulse.transports.interface import Outgoing, Transport
+
+WORKS_AFTER: Final = 30.0  # seconds without a failure
 
 _log = get_logger(__name__)
 
@@ -45,33 +48,22 @@ async def _collect_until_stopped(context: Context, producer: Producer, outbox: O
 
 async def _supervise(context: Context, producer: Producer, outbox: Outbox) -> None:
     """Run the producer, and again each time it fails, until it ends by itself."""
-    backoff = Backoff()
-    trouble = Trouble(context.counters.role, context.clock)
-
-    def works() -> None:
-        backoff.reset()
-        trouble.over()
-
+    restarts = _Restarts(context)
     while True:
         try:
-            await _collect(producer, outbox, works)
+            await _collect(producer, outbox, restarts.works)
         except RetryableError as error:
-            trouble.failed(error)
+            await restarts.failed(error)
         except VirtpulseError:
             raise
-        except Exception as error:  # noqa: BLE001 a fault in one producer must not end the process: said, and started again
-            trouble.failed(error)
+        except Exception as error:  # noqa: BLE001 a fault in one producer must not end the others: logged, and started again
+            await restarts.failed(error)
         else:
             return
-        context.counters.retried += 1
-        await pause(backoff.pause(), context.stopping, context.clock)
 
 
 async def _collect(producer: Producer, outbox: Outbox, works: Callable[[], None]) -> None:
-    looks = producer.samples()
-    async with AsyncExitStack() as stack:
-        if isinstance(looks, AsyncGenerator):
-            await stack.enter_async_context(aclosing(looks))
+    async with closing_iterator(producer.samples()) as looks:
         async for samples in looks:
             await outbox.put(sample_messages(samples))
             works()
@@ -107,3 +99,26 @@ async def _publish_letters(context: Context, letters: Sequence[Outgoing]) -> Non
         await context.retrying(partial(context.transport.publish, letters))
     except RefusedError as error:
         letters_for_outgoing(letters, error.reasons, context.clock.time(), context.counters)
+
+
+class _Restarts:
+    """The pauses between a producer's restarts; they start small again only once it has worked for a while."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._backoff = Backoff()
+        self._trouble = Trouble(context.counters.role, context.clock)
+        self._started = context.clock.monotonic()
+
+    def works(self) -> None:
+        """Take note that the producer yielded something."""
+        if self._context.clock.monotonic() - self._started >= WORKS_AFTER:
+            self._backoff.reset()
+            self._trouble.over()
+
+    async def failed(self, error: Exception) -> None:
+        """Log the failure if it is time, and wait until the producer should be started again."""
+        self._trouble.failed(error)
+        self._context.counters.retried += 1
+        await pause(self._backoff.pause(), self._context.stopping, self._context.clock)
+        self._started = self._context.clock.monotonic()

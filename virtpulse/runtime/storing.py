@@ -13,24 +13,23 @@ _log = get_logger(__name__)
 
 
 async def store(context: Context, subscription: Subscription, messages: Sequence[Outgoing], progress: Progress) -> int:
-    """Transfer `messages` and `progress`; the same ones again after each failure, dead letters in place of refused ones.
+    """Transfer `messages` and `progress`, the same ones again after each failure; what is refused becomes dead letters.
 
-    Returns how many messages were stored. Raises PartitionLostError, FatalError, and RetryableError if the role is stopped
-    while it fails.
+    Returns how many of `messages` were stored. A dead letter can only follow in a step of its own, because the transport has
+    stored the others by then. Raises PartitionLostError, FatalError, and RetryableError if the role is stopped meanwhile.
     """
-    left = messages
-    while True:
-        try:
-            await context.retrying(partial(subscription.transfer, left, progress))
-        except RefusedError as error:
-            left = _without_refused(context, left, error)
-        else:
-            return len(left)
+    try:
+        await context.retrying(partial(subscription.transfer, messages, progress))
+    except RefusedError as error:
+        _log.warning("outputs were refused and become dead letters", role=context.counters.role, error=str(error))
+        letters = letters_for_outgoing(messages, error.reasons, context.clock.time(), context.counters)
+        await _store_letters(context, subscription, letters, progress)
+        return len(messages) - len(error.reasons)
+    return len(messages)
 
 
-def _without_refused(context: Context, messages: Sequence[Outgoing], error: RefusedError) -> Sequence[Outgoing]:
-    taken = [message for index, message in enumerate(messages) if index not in error.reasons]
-    if len(taken) == len(messages):
-        raise error  # it names none of ours: without progress this would go on for ever
-    _log.warning("outputs were refused and become dead letters", role=context.counters.role, error=str(error))
-    return taken + letters_for_outgoing(messages, error.reasons, context.clock.time(), context.counters)
+async def _store_letters(context: Context, subscription: Subscription, letters: Sequence[Outgoing], progress: Progress) -> None:
+    try:
+        await context.retrying(partial(subscription.transfer, letters, progress))
+    except RefusedError as error:
+        letters_for_outgoing(letters, error.reasons, context.clock.time(), context.counters)  # which logs that they are lost
