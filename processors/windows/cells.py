@@ -60,11 +60,11 @@ class Cells:
         np.maximum.at(self.high, cell, share)
         self.latest[cell] = share
 
-    def move(self, first: int, size: int, target: int) -> None:
-        """Move cells to the beginning of other, fresh ones."""
+    def move(self, first: int, target: Ints) -> None:
+        """Move cells that lie side by side to other, fresh ones."""
         for column in (self.part, self.whole, self.low, self.high, self.latest, self.count, self.unknown):
-            column[target : target + size] = column[first : first + size]
-        self.give_back(first, size)
+            column[target] = column[first : first + len(target)]
+        self.give_back(first, len(target))
 
     def reset(self) -> None:
         """Give all memory back; for when no window is open."""

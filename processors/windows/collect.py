@@ -4,11 +4,9 @@ Each document is decoded, packed and dropped at once: kept, they would cost more
 """
 
 import math
-from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count, repeat
-from types import MappingProxyType
+from itertools import count, repeat
 from typing import Any, Final
 
 import msgspec
@@ -25,9 +23,26 @@ from virtpulse.transports.interface import Batch
 
 Floats = npt.NDArray[np.float64]
 
-_HEADER: Final = 9  # numbers of a row beside its pairs: the first columns of Rows
+# A packed row is a MessagePack array (its mark is 1 byte long up to 15 members, then 3) of _HEADER numbers and its pairs.
+# A number is a mark and 8 bytes, big-endian; a pair is the mark of an array of 2 and two numbers.
+_HEADER: Final = 8
+_NUMBER: Final = 9
+_PAIR: Final = 1 + 2 * _NUMBER
+_TOGETHER: Final = 256  # documents whose colons are counted at once: so many fit into a cache
 _COLON: Final = ord(":")
-_ABSENT: Final[Any] = MappingProxyType({None: ()})  # a map that is not there: one None among the keys, no numbers
+
+
+class _Absent(tuple[None]):
+    """Stands for a map that is not there: None as its only key, and no values."""
+
+    __slots__ = ()
+
+    def values(self) -> tuple[()]:
+        """Return what there is."""
+        return ()
+
+
+_ABSENT: Final[Any] = _Absent((None,))
 _REFUSED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidError)
 
 
@@ -62,8 +77,8 @@ class Rows:
     """The valid documents of a batch as columns, in the order of the log.
 
     message: number of the message in the batch; index: of the document in the message's array, -1 without one.
-    view, shape: numbers. identity, colons: of the facts. pairs: part, whole, part, whole ... of all rows, one row behind
-    the other; first: where in `pairs` each row's begin; size: how many numbers they are.
+    view, shape: numbers. identity, colons: of the facts. part, whole: the pairs of all rows, one row behind the other;
+    first: where each row's begin; size: how many they are.
     """
 
     message: Ints
@@ -75,7 +90,8 @@ class Rows:
     due: Floats
     identity: Floats
     colons: Floats
-    pairs: Floats
+    part: Floats
+    whole: Floats
     first: Ints
     size: Ints
     facts: list[Facts]
@@ -89,10 +105,10 @@ class Rows:
 
 @dataclass(slots=True)
 class _Found:
-    """What a batch has led to so far; `used` bytes of the buffer hold pairs."""
+    """What a batch has led to so far; `packed` holds for each row its header and its pairs."""
 
-    header: "array[float]" = field(default_factory=lambda: array("d"))
-    used: int = 0
+    packed: bytearray = field(default_factory=bytearray)
+    shapes: list[int] = field(default_factory=list)
     documents: list[bytes] = field(default_factory=list)
     facts: list[Facts] = field(default_factory=list)
     ended: dict[int, str] = field(default_factory=dict)
@@ -107,29 +123,23 @@ class Collector:
         self._shapes = shapes
         self._ahead = ahead
         self._decode = msgspec.json.Decoder(_Look).decode
-        self._buffer = bytearray(1 << 16)
+        self._pack = msgspec.msgpack.Encoder().encode_into
 
     def collect(self, batch: Batch) -> tuple[Rows, list[Refusal]]:
         """Return the valid documents as rows, and the others with what is wrong, each in the order of the log."""
         found = _Found()
         self._read(found, batch.values, count(), repeat(-1))
-        header = np.array(found.header).reshape(-1, _HEADER).T
-        message, index, view, shape = header[:4].astype(np.int64)
-        time, interval, due, identity, colons = header[4:]
-        size = 2 * self._shapes.sizes[shape]
-        pairs = np.frombuffer(self._buffer, np.float64, found.used // 8).copy()
-        first = np.cumsum(size) - size
-        rows = Rows(
-            message, index, view, shape, time, interval, due, identity, colons,
-            pairs, first, size, found.facts, found.documents, found.ended,
-        )  # fmt: skip
-        return self._valid(rows, np.asarray(batch.times), found.refusals)
+        return self._valid(self._unpacked(found), np.asarray(batch.times), found.refusals)
 
     def _read(self, found: _Found, documents: Sequence[bytes], messages: Iterable[int], indexes: Iterable[int]) -> None:
-        """Decode and pack documents; `messages` and `indexes` say where each stands. The hot loop: each line costs."""
-        decode, find_shape, find_view = self._decode, self._shapes.find, self._views.find
-        flat, buffer, used = chain.from_iterable, self._buffer, found.used
-        add_header, add_document, add_facts = found.header.extend, found.documents.append, found.facts.append
+        """Decode and pack documents; `messages` and `indexes` say where each stands. The hot loop: each line costs.
+
+        Packed by msgspec's MessagePack, which writes numbers faster than `struct` and always at the same places.
+        """
+        decode, pack, find_shape, find_view = self._decode, self._pack, self._shapes.find, self._views.find
+        packed, add_shape, add_document, add_facts = (
+            found.packed, found.shapes.append, found.documents.append, found.facts.append,
+        )  # fmt: skip
         for raw, message, index in zip(documents, messages, indexes, strict=False):
             try:
                 look = decode(raw)
@@ -140,27 +150,48 @@ class Collector:
                 known = view.looked
                 if look.facts != known.content:
                     known = view.looked = facts_of(look.facts)
-                if used + shape.bytes > len(buffer):
-                    buffer.extend(bytes(len(buffer) + shape.bytes))
-                shape.pack_into(
-                    buffer, used,
-                    *flat(resources.values()), *flat(performance.values()), *flat(faults.values()), *flat(timings.values()),
-                )  # fmt: skip
             except _REFUSED as error:
-                found.used = used
                 self._read_again(found, raw, message, index, error)
-                used = found.used
                 continue
-            used += shape.bytes
-            add_header((
-                message, index, view.number, shape.number,
-                look.time, look.interval, look.due, known.identity, known.colons,
-            ))  # fmt: skip
+            header = (float(message), float(index), view.place, look.time, look.interval, look.due, known.identity, known.colons)
+            pack((*header, *resources.values(), *performance.values(), *faults.values(), *timings.values()), packed, -1)
             if look.ended:
-                found.ended[len(found.documents)] = look.ended
+                found.ended[len(found.shapes)] = look.ended
+            add_shape(shape.number)
             add_document(raw)
             add_facts(known)
-        found.used = used
+
+    def _unpacked(self, found: _Found) -> Rows:
+        """Take the numbers out of the packed rows, by their places: see `_PAIR`."""
+        shape = np.array(found.shapes, np.int64)
+        size = self._shapes.sizes[shape]
+        first = np.cumsum(size) - size
+        marks = np.where(_HEADER + size < 16, 1, 3)
+        row_bytes = marks + _HEADER * _NUMBER + size * _PAIR
+        start = np.cumsum(row_bytes) - row_bytes + marks
+        room = max(0, len(found.packed) - 7)
+        at_any_byte = np.ndarray((room,), ">f8", found.packed, 0, (1,))
+        header = at_any_byte[start + np.arange(_HEADER)[:, None] * _NUMBER + 1].astype(np.float64)
+        pair = np.repeat(start + _HEADER * _NUMBER - first * _PAIR, size) + np.arange(int(size.sum())) * _PAIR
+        message, index, view, time, interval, due, identity, colons = header
+        return Rows(
+            message=message.astype(np.int64),
+            index=index.astype(np.int64),
+            view=view.astype(np.int64),
+            shape=shape,
+            time=time,
+            interval=interval,
+            due=due,
+            identity=identity,
+            colons=colons,
+            part=at_any_byte[pair + 2].astype(np.float64),
+            whole=at_any_byte[pair + 2 + _NUMBER].astype(np.float64),
+            first=first,
+            size=size,
+            facts=found.facts,
+            documents=found.documents,
+            ended=found.ended,
+        )
 
     def _read_again(self, found: _Found, raw: bytes, message: int, index: int, error: Exception) -> None:
         """Read the documents of an array, or refuse a document."""
@@ -200,9 +231,10 @@ class Collector:
         flagged = ~((rows.time >= 0) & (rows.time <= bounds.MAX_TIME))
         for span in (rows.interval, rows.due):
             flagged |= (span <= 0) | (span > bounds.MAX_INTERVAL)
-        if len(rows.pairs) and not (rows.pairs.min() >= 0 and rows.pairs.max() <= bounds.MAX_AMOUNT):
-            wrong = np.flatnonzero(~((rows.pairs >= 0) & (rows.pairs <= bounds.MAX_AMOUNT)))
-            flagged[np.searchsorted(rows.first, wrong, side="right") - 1] = True
+        for amounts in (rows.part, rows.whole):
+            if len(amounts) and not (amounts.min() >= 0 and amounts.max() <= bounds.MAX_AMOUNT):
+                wrong = np.flatnonzero(~((amounts >= 0) & (amounts <= bounds.MAX_AMOUNT)))
+                flagged[np.searchsorted(rows.first, wrong, side="right") - 1] = True
         return flagged
 
     def _miscounted(self, rows: Rows) -> npt.NDArray[np.bool_]:
@@ -217,18 +249,18 @@ class Collector:
         expected += ~np.isnan(rows.due)
         for row in rows.ended:
             expected[row] += 1
-        everything = b"\n".join(rows.documents)
-        found = np.count_nonzero(np.frombuffer(everything, np.uint8) == _COLON)
-        if found == expected.sum() and everything.isascii() and b"\\" not in everything:
-            return np.zeros(len(rows), np.bool_)
-        return np.fromiter(
-            (
-                raw.count(b":") != count or b"\\" in raw or not raw.isascii()
-                for raw, count in zip(rows.documents, expected.tolist(), strict=True)
-            ),
-            np.bool_,
-            len(rows),
-        )
+        flagged = np.zeros(len(rows), np.bool_)
+        for start in range(0, len(rows), _TOGETHER):
+            some = slice(start, start + _TOGETHER)
+            documents, needed = rows.documents[some], expected[some]
+            everything = b"\n".join(documents)
+            found = np.count_nonzero(np.frombuffer(everything, np.uint8) == _COLON)
+            if found != needed.sum() or b"\\" in everything or not everything.isascii():
+                flagged[some] = [
+                    raw.count(b":") != colons or b"\\" in raw or not raw.isascii()
+                    for raw, colons in zip(documents, needed.tolist(), strict=True)
+                ]
+        return flagged
 
     def _wrong(self, rows: Rows, row: int, limit: float) -> InvalidError | None:
         """Judge a suspect row by the rules themselves."""
@@ -270,6 +302,7 @@ def _without(rows: Rows, bad: list[int]) -> Rows:
     renumbered = {row: number for number, row in enumerate(kept.tolist())}
     size = rows.size[kept]
     first = np.cumsum(size) - size
+    source = np.repeat(rows.first[kept] - first, size) + np.arange(int(size.sum()))
     return Rows(
         message=rows.message[kept],
         index=rows.index[kept],
@@ -280,7 +313,8 @@ def _without(rows: Rows, bad: list[int]) -> Rows:
         due=rows.due[kept],
         identity=rows.identity[kept],
         colons=rows.colons[kept],
-        pairs=rows.pairs[np.repeat(rows.first[kept] - first, size) + np.arange(int(size.sum()))],
+        part=rows.part[source],
+        whole=rows.whole[source],
         first=first,
         size=size,
         facts=[rows.facts[row] for row in renumbered],

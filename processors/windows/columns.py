@@ -29,11 +29,11 @@ class Columns:
         self._next += 1
         return self._next - 1
 
-    def give_back(self, row: int) -> None:
-        """Take a row back; its values become those of a new one."""
+    def give_back(self, rows: list[int]) -> None:
+        """Take rows back; their values become those of new ones."""
         for name, (_, value) in self.FIELDS.items():
-            getattr(self, name)[row] = value
-        self._free.append(row)
+            getattr(self, name)[rows] = value
+        self._free.extend(rows)
 
     @property
     def height(self) -> int:

@@ -73,7 +73,7 @@ class Counting:
         if left_out:
             fits = ~np.isin(row, left_out)
             row, numbers = row[fits], numbers[fits]
-        shape, sizes = rows.shape[row], rows.size[row] // 2
+        shape, sizes = rows.shape[row], rows.size[row]
         starts = np.cumsum(sizes) - sizes
         place = np.arange(int(sizes.sum()))
         cell = np.repeat(self._open.base[numbers] - starts, sizes) + place
@@ -81,12 +81,11 @@ class Counting:
             cells = self._open.widen(int(numbers[pair]), self._shapes.by_number[shape[pair]])
             if cells is not None:
                 cell[starts[pair] : starts[pair] + sizes[pair]] = cells
-        pairs = rows.pairs
+        part, whole = rows.part, rows.whole
         if len(row) != len(rows) or (row[1:] == row[:-1]).any():
-            source = np.repeat(rows.first[row] - 2 * starts, sizes) + 2 * place
-            self._open.cells.add(cell, pairs[source], pairs[source + 1])
-        else:
-            self._open.cells.add(cell, pairs[0::2], pairs[1::2])
+            source = np.repeat(rows.first[row] - starts, sizes) + place
+            part, whole = part[source], whole[source]
+        self._open.cells.add(cell, part, whole)
         return left_out
 
     def _widen(self, row: Ints, shape: Ints, numbers: Ints) -> list[int]:

@@ -1,7 +1,7 @@
 """From an open window's cells to its aggregate."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import orjson
@@ -10,11 +10,9 @@ from processors.windows.judge import Grid
 from processors.windows.openwindows import OpenWindows
 from processors.windows.shapes import Ints, Shape, Shapes
 from processors.windows.views import Views
-from virtpulse.messages.sample import MAPS
 from virtpulse.topics import AGGREGATES
 from virtpulse.transports.interface import Outgoing
 
-_TIMINGS: Final = MAPS.index("timings")
 _Cell = tuple[float, float, float, float, float, float, int]
 
 
@@ -50,18 +48,7 @@ class Emitter:
     def _aggregate(self, number: int, late: int, layout: Shape, cells: Iterator[_Cell]) -> Outgoing:
         window = int(self._open.window[number])
         view = self._views[int(self._open.view[number])]
-        maps: tuple[dict[str, dict[str, float]], ...] = ({}, {}, {}, {})
-        for (family, key), (part, whole, share, low, high, latest, count) in zip(layout.columns, cells, strict=False):
-            if family == _TIMINGS:
-                maps[family][key] = {
-                    "seconds": part, "operations": whole, "mean": share,
-                    "min": low, "max": high, "last": latest, "count": count,
-                }  # fmt: skip
-            else:
-                maps[family][key] = {
-                    "part": part, "whole": whole, "ratio": share,
-                    "min": low, "max": high, "last": latest, "count": count,
-                }  # fmt: skip
+        resources, performance, faults = (_ratios(keys, cells) for keys in layout.keys[:3])
         document: dict[str, Any] = {"source": view.source}
         if view.view:
             document["view"] = view.view
@@ -71,7 +58,25 @@ class Emitter:
             "samples": int(self._open.samples[number]),
             "late": late,
             "repeated": int(self._open.repeated[number]),
-            **dict(zip(MAPS, maps, strict=True)),
+            "resources": resources,
+            "performance": performance,
+            "faults": faults,
+            "timings": _timings(layout.keys[3], cells),
             "facts": self._open.facts[number],
         }
         return Outgoing(AGGREGATES, view.host, orjson.dumps(document), self._partition)
+
+
+def _ratios(keys: list[str], cells: Iterator[_Cell]) -> dict[str, dict[str, float]]:
+    """Take as many cells as there are keys; the keys come first in the zip, so that none is taken too many."""
+    return {
+        key: {"part": part, "whole": whole, "ratio": share, "min": low, "max": high, "last": latest, "count": count}
+        for key, (part, whole, share, low, high, latest, count) in zip(keys, cells, strict=False)
+    }
+
+
+def _timings(keys: list[str], cells: Iterator[_Cell]) -> dict[str, dict[str, float]]:
+    return {
+        key: {"seconds": part, "operations": whole, "mean": share, "min": low, "max": high, "last": latest, "count": count}
+        for key, (part, whole, share, low, high, latest, count) in zip(keys, cells, strict=False)
+    }

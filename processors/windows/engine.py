@@ -1,6 +1,6 @@
 """The window engine: batches of samples in, closed windows and late samples out. It knows no topic and no transport."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -141,15 +141,17 @@ class Engine:
         return sorted(closings, key=lambda closing: (closing.row, closing.window))
 
     def _closings_of(self, view: View, verdict: Verdict, segment: slice, late: list[int]) -> Iterator[_Closing]:
-        levels = verdict.reached[segment] - self._grid.lateness
+        levels = (verdict.reached[segment] - self._grid.lateness).tolist()
         pending = int(self._views.late[view.number])
         told = 0
-        for number in sorted(view.open, key=self._open.window.__getitem__):
-            if self._open.end[number] > levels[-1]:
+        reached = levels[-1]
+        for window, number in sorted(view.open):
+            end = self._grid.end(window)
+            if end > reached:
                 break
-            row = int(verdict.order[segment][np.searchsorted(levels, self._open.end[number])])
+            row = int(verdict.order[segment.start + bisect_left(levels, end)])
             known = pending + bisect_right(late, row)
-            yield _Closing(row, int(self._open.window[number]), number, known - told)
+            yield _Closing(row, window, number, known - told)
             told = known
         if told:
             self.inventory.changed.add(view.number)
@@ -177,9 +179,8 @@ class Engine:
             return []
         numbers = [closing.number for closing in closings]
         aggregates = list(self._emitter.aggregates(numbers, [closing.late for closing in closings]))
-        for closing in closings:
-            if self._open.close(closing.number):
-                self._judge.forget(closing.window)
+        for window in self._open.close(numbers):
+            self._judge.forget(window)
         return aggregates
 
 

@@ -146,8 +146,9 @@ class Judge:
         total: npt.NDArray[np.uint64] = _mixed(head, _FACTORS[:4, None]).sum(0) + _mixed(numbers, _FACTORS[4:6, None]).sum(0)
         some = np.flatnonzero(rows.size)
         if len(some):
-            place = np.arange(len(rows.pairs)) - np.repeat(rows.first, rows.size)
-            mixed = _mixed(rows.pairs.view(np.uint64), _FACTORS[6:][place])
+            place = 2 * (np.arange(len(rows.part)) - np.repeat(rows.first, rows.size))
+            mixed = _mixed(rows.part.view(np.uint64), _FACTORS[6:][place])
+            mixed += _mixed(rows.whole.view(np.uint64), _FACTORS[7:][place])
             total[some] += np.add.reduceat(mixed, rows.first[some])
         for row, why in rows.ended.items():
             total[row] ^= np.uint64(hash(why) & (1 << 64) - 1)

@@ -66,27 +66,30 @@ class OpenWindows(Columns):
         self.layout[number] = layout.number
         self.end[number] = end
         self.by_window.setdefault(window, {})[view.number] = number
-        view.open.append(number)
+        view.open.append((window, number))
         self._views.next_end[view.number] = min(end, self._views.next_end[view.number])
         return number
 
-    def close(self, number: int) -> bool:
-        """Close a window whose content has been read; say whether nobody has a window of that time open any more."""
-        view = self._views[int(self.view[number])]
-        view.open.remove(number)
-        self._views.next_end[view.number] = min((self.end[other] for other in view.open), default=math.inf)
-        window = int(self.window[number])
-        others = self.by_window[window]
-        del others[view.number]
-        self.cells.give_back(int(self.base[number]), self._shapes.by_number[self.layout[number]].size)
-        self.facts[number] = _NONE
-        self.give_back(number)
-        if others:
-            return False
-        del self.by_window[window]
+    def close(self, numbers: list[int]) -> list[int]:
+        """Close windows whose content has been read; return those places on the time line where none is open any more."""
+        empty: list[int] = []
+        for number, view_number, window, base, layout in zip(
+            numbers, *(column[numbers].tolist() for column in (self.view, self.window, self.base, self.layout)), strict=True
+        ):
+            view = self._views[view_number]
+            view.open.remove((window, number))
+            self._views.next_end[view_number] = min((self.end[other] for _, other in view.open), default=math.inf)
+            others = self.by_window[window]
+            del others[view_number]
+            if not others:
+                del self.by_window[window]
+                empty.append(window)
+            self.cells.give_back(base, self._shapes.by_number[layout].size)
+            self.facts[number] = _NONE
+        self.give_back(numbers)
         if not self.by_window:
             self.cells.reset()
-        return True
+        return empty
 
     def widen(self, number: int, shape: Shape) -> Ints | None:
         """Return the cells of a window for the metrics of `shape`, made for those that it lacks; None if it is full."""
@@ -97,9 +100,10 @@ class OpenWindows(Columns):
             if union is None:
                 return None
             base = self.cells.take(union.size)
-            self.cells.move(int(self.base[number]), layout.size, base)
+            kept, places = self._shapes.places(union, layout), self._shapes.places(union, shape)
+            if kept is not None:
+                self.cells.move(int(self.base[number]), kept + base)
             self.base[number], self.layout[number] = base, union.number
-            places = self._shapes.places(union, shape)
         return None if places is None else places + self.base[number]
 
     def add_facts(self, number: int, facts: Facts) -> None:

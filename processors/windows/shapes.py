@@ -3,8 +3,8 @@
 A shape is looked up by one tuple: the keys of the four maps, divided by 0, 1 and 2; an absent map is a single None.
 """
 
-import struct
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -25,21 +25,20 @@ _SWEEP_ABOVE: Final = 1_000_000
 class Shape:
     """A sequence of metric keys.
 
-    columns: (map, key) of each metric, `map` an index into MAPS. bytes: those of its packed pairs.
+    columns: (map, key) of each metric, `map` an index into MAPS, in the order of the maps. keys: those of each map.
     factor: of each metric, what turns part / whole into what is told: 100 for percent, 1 for seconds.
     colons: how many colons the JSON of these keys and their maps has, if no name stands twice.
     """
 
-    __slots__ = ("bytes", "colons", "columns", "factor", "number", "pack_into", "size")
+    __slots__ = ("colons", "columns", "factor", "keys", "number", "size")
 
     def __init__(self, number: int, columns: list[tuple[int, str]], maps: int) -> None:
         self.number = number
         self.columns = columns
+        self.keys = [[key for family, key in columns if family == one] for one in range(len(MAPS))]
         self.size = len(columns)
-        self.bytes = 16 * self.size
         self.factor = np.array([1.0 if MAPS[family] == "timings" else 100.0 for family, _ in columns])
         self.colons = maps + self.size + sum(key.count(":") for _, key in columns)
-        self.pack_into: Callable[..., None] = struct.Struct(f"{2 * self.size}d").pack_into
 
 
 class Shapes:
@@ -67,11 +66,11 @@ class Shapes:
         return self._register(key, columns, maps=len(MAPS) - key.count(None))
 
     def union(self, layout: Shape, shape: Shape) -> Shape | None:
-        """Return the layout with the keys of `shape` that it lacks behind its own; None where that would be too many."""
+        """Return the layout with the keys of `shape` that it lacks behind its own in each map; None if they are too many."""
         pair = (layout.number, shape.number)
         if pair not in self._unions:
-            columns = list(dict.fromkeys((*layout.columns, *shape.columns)))
-            key: ShapeKey = ("", *(part for column in columns for part in column))
+            columns = sorted(dict.fromkeys((*layout.columns, *shape.columns)), key=itemgetter(0))
+            key: ShapeKey = (-1, *(part for column in columns for part in column))
             self._unions[pair] = (
                 None if len(columns) > MAX_WINDOW_METRICS else self._by_key.get(key) or self._register(key, columns, maps=0)
             )

@@ -40,20 +40,22 @@ NO_FACTS: Final = Facts(None)
 class View:
     """What is known of one view of a source beside its row of numbers.
 
-    looked: the facts of its latest sample. facts: merged over all samples. open: its open windows' numbers.
+    looked: the facts of its latest sample. facts: merged over all samples.
+    open: its open windows, each as its place on the time line and its number.
     ended: why it ended, empty while it goes on.
     """
 
-    __slots__ = ("ended", "facts", "host", "looked", "number", "open", "source", "view")
+    __slots__ = ("ended", "facts", "host", "looked", "number", "open", "place", "source", "view")
 
     def __init__(self, number: int, source: str, view: str) -> None:
         self.number = number
+        self.place = float(number)  # as it is packed
         self.source = source
         self.view = view
         self.host = host_of(source)
         self.looked: Facts = NO_FACTS
         self.facts: dict[str, Fact] = {}
-        self.open: list[int] = []
+        self.open: list[tuple[int, int]] = []
         self.ended = ""
 
 
@@ -147,7 +149,7 @@ class Views(Columns):
         """Forget a view that has no open window."""
         del self._by_name[view.source, view.view]
         self.by_number[view.number] = None
-        self.give_back(view.number)
+        self.give_back([view.number])
 
 
 def facts_of(content: dict[str, Fact] | None) -> Facts:
