@@ -1,0 +1,180 @@
+"""The live table as something that rich can draw."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.text import Text
+
+from sinks.console.board import Board, View
+from sinks.console.columns import Columns, share
+from sinks.console.glyphs import bar, scale, sparkline
+from sinks.console.row import Measure, Row
+from sinks.console.severity import Family, Level, level
+from sinks.console.text_lines import extent, figure
+from sinks.console.wording import duration, printable
+from virtpulse.clock import Clock
+
+_STYLES: Final = {Level.NORMAL: "green", Level.WARNING: "yellow", Level.CRITICAL: "bold red"}
+_PLAIN: Final = "cyan"  # figures that have no good or bad
+_DIM: Final = "bright_black"
+_FAMILIES: Final = {Family.RESOURCE: "blue", Family.PERFORMANCE: "cyan", Family.FAULT: "magenta", Family.TIMING: "white"}
+_LEGEND: Final = (
+    (Family.RESOURCE, "in use"), (Family.PERFORMANCE, "performing"), (Family.FAULT, "failing"), (Family.TIMING, "time"),
+)  # fmt: skip
+_GAP: Final = "  "
+_SPARE_LINES: Final = 3  # header, titles, footer
+_LOG_SHARE: Final = 6  # the log gets at most this part of the height
+
+
+class LiveTable:
+    """Draws the board, and the latest log lines below it, in exactly the width and height it is given."""
+
+    def __init__(self, board: Board, clock: Clock) -> None:
+        self._board = board
+        self._clock = clock
+
+    def renderable(self, log: Sequence[str] = ()) -> "Frame":
+        """Return a picture of the board as it is when drawn; `log` are lines that stand below the table."""
+        return Frame(self._board, self._clock, log)
+
+
+class Frame:
+    """What rich draws: the header, the titles, as many rows as fit, the footer."""
+
+    def __init__(self, board: Board, clock: Clock, log: Sequence[str]) -> None:
+        self._board = board
+        self._clock = clock
+        self._log = log
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width, height = options.max_width, options.height or console.height
+        log = self._log[-(height // _LOG_SHARE) :] if height >= _LOG_SHARE else []
+        space = max(0, height - _SPARE_LINES - len(log))
+        view = self._board.view(space, self._clock.monotonic())
+        lines = [header(view, self._clock.time()), *self._body(view, width, space)]
+        lines += [Text()] * (_SPARE_LINES - 2 + space - len(lines) + 1)
+        lines += [footer(view, width)]
+        lines += [Text(printable(Text.from_ansi(line).plain), style=_DIM) for line in log]
+        for line in lines:
+            line.truncate(width, overflow="ellipsis")
+        yield Group(*lines[:height])
+
+    @staticmethod
+    def _body(view: View, width: int, space: int) -> list[Text]:
+        if not view.rows:
+            return [Text(), Text("Waiting for the first window to close ...", style=_DIM)][:space]
+        sources = max(cell_len(_source(row)) for row, _ in view.rows)
+        keys = max(cell_len(printable(row.name.key)) for row, _ in view.rows)
+        columns = share(width, max(sources, len("source")), max(keys, len("metric")))
+        return [titles(columns), *(line(row, columns, quiet=quiet) for row, quiet in view.rows)]
+
+
+def header(view: View, now: float) -> Text:
+    """Return the first line: what is watched, how much came, how old the newest window is, how many rows are bad."""
+    text = Text("virtpulse", style="bold")
+    sources = view.sources
+    text.append(f"  {printable(sources[0]) if len(sources) == 1 else f'{len(sources)} sources'}", style="bold cyan")
+    for label, style in (
+        (f"{view.critical} critical" if view.critical else "", "bold red"),
+        (f"{view.warning} warning" if view.warning else "", "yellow"),
+        (f"{view.samples:,} samples", ""),
+        (f"{view.late:,} late", "yellow" if view.late else ""),
+    ):
+        if label:
+            text.append("  ").append(label, style=style or _DIM)
+    if view.start is not None and view.end is not None:
+        begin, end = _time_of_day(view.start), _time_of_day(view.end)
+        age = duration(float(max(0, round(now - view.end))))
+        text.append(f"  window {begin}–{end}, {age} ago", style=_DIM)  # noqa: RUF001 - a range
+    return text
+
+
+def footer(view: View, width: int) -> Text:
+    """Return the last line of the table: what is not shown, and what the letters mean."""
+    hidden = view.total - len(view.rows)
+    text = Text()
+    if hidden:
+        text.append(f"{hidden:,} more rows", style="bold")
+    if view.dropped:
+        text.append(f"{'  ' if hidden else ''}{view.dropped:,} forgotten: too many", style="yellow")
+    legend = Text()
+    for family, meaning in _LEGEND:
+        legend.append(f"{_GAP if legend else ''}{family.value}", style=_FAMILIES[family]).append(f" {meaning}", style=_DIM)
+    room = width - text.cell_len - legend.cell_len
+    return text.append(" " * room).append_text(legend) if room >= (len(_GAP) if text else 0) else text
+
+
+def titles(columns: Columns) -> Text:
+    """Return the line above the rows."""
+    found = [
+        ("source", columns.source, "<"), ("metric", columns.key, "<"), ("", columns.family, "<"), ("", columns.bar, "<"),
+        ("now", columns.figure, ">"), ("min–max", columns.extent, ">"), ("last 60 windows", columns.spark, ">"),  # noqa: RUF001
+    ]  # fmt: skip
+    return Text(_GAP.join(f"{title:{align}{width}.{width}}" for title, width, align in found if width), style=f"{_DIM} underline")
+
+
+def line(row: Row, columns: Columns, *, quiet: bool) -> Text:
+    """Return a row; `quiet` says that its source has not been heard of for a while."""
+    shade = _shade(row)
+    family = row.name.family
+    name, at, device = printable(row.name.key).partition("@")
+    key = _fit(Text(name).append(at + device, style="bold"), columns.key)
+    cells = [
+        _fit(Text(_source(row), style=_DIM), columns.source),
+        key,
+        _fit(Text(family.value, style=_FAMILIES[family]), columns.family),
+        _bar(row, columns.bar, shade),
+        Text(f"{figure(row):>{columns.figure}}", style=shade),
+        Text(f"{extent(row):>{columns.extent}.{columns.extent}}", style=_DIM),
+        Text(_history(row, columns.spark).rjust(columns.spark), style=shade),
+    ]
+    shown = [cell for cell, width in zip(cells, columns, strict=True) if width]
+    joined = Text(_GAP).join(shown)
+    return Text(joined.plain, style=_DIM) if quiet else joined
+
+
+def _shade(row: Row) -> str:
+    if not row.figure and not row.bad:
+        return _DIM
+    return _STYLES[level(row.bad)] if row.measure is Measure.PERCENT else _PLAIN
+
+
+def _bar(row: Row, width: int, shade: str) -> Text:
+    if row.measure is not Measure.PERCENT or row.figure is None:
+        return Text(" " * width)
+    filled, rest = bar(row.figure, width)
+    return Text(filled, style=shade).append(rest, style=_DIM)
+
+
+def _history(row: Row, width: int) -> str:
+    low, high = scale(row.name.family, row.history, percent=row.measure is Measure.PERCENT)
+    return sparkline(row.history[-width:], low, high) if width else ""
+
+
+def _source(row: Row) -> str:
+    return printable(row.name.source + (f" [{row.name.view}]" if row.name.view else ""))
+
+
+def _fit(text: Text, width: int) -> Text:
+    """Pad to `width` cells, or leave the middle out: both ends of a name tell more than its beginning alone."""
+    excess = text.cell_len - width
+    if excess <= 0:
+        text.pad_right(-excess)
+        return text
+    tail = max(0, (width - 1) // 2)
+    plain = text.plain
+    head = set_cell_size(plain, max(0, width - 1 - tail)).rstrip()
+    end = plain[len(plain) - tail :] if tail else ""
+    while cell_len(end) > tail:
+        end = end[1:]
+    style = text.spans[-1].style if text.spans else text.style
+    fitted = Text(f"{head}…", style=text.style).append(end, style=style if "@" in text.plain else text.style)
+    fitted.pad_right(max(0, width - fitted.cell_len))
+    return fitted
+
+
+def _time_of_day(moment: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(moment))

@@ -1,0 +1,73 @@
+"""Numbers and names as people read them."""
+
+import math
+from typing import Final
+
+_BYTES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_COUNTS: Final = ("", "k", "M", "G", "T")
+_NO_VALUE: Final = "–"  # noqa: RUF001 - the dash that stands for nothing is meant
+_TIMES: Final = ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (1e-6, 1e6, "µs"), (0.0, 1e9, "ns"))
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that a terminal could take for a command, or that turns its order, written out."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def percent(ratio: float | None) -> str:
+    """Return a ratio as `41.3 %`, in at most 8 characters."""
+    return f"{number(ratio)} %" if ratio is not None else _NO_VALUE
+
+
+def number(value: float) -> str:
+    """Return a percentage's number in at most 6 characters; what is not zero never looks like zero."""
+    if not 0 < abs(value) < 1_000:
+        return "0" if value == 0 else ">999" if value > 0 else "<-999"
+    if abs(value) < 0.001:
+        return "<0.001"
+    if abs(value) < 0.1:
+        return f"{value:.3f}"
+    return f"{value:.1f}" if abs(value) < 99.95 else f"{value:.0f}"
+
+
+def span(low: float | None, high: float | None, *, timing: bool) -> str:
+    """Return `low-high` for a pair of percentages or of seconds; empty where they are not known."""
+    if low is None or high is None:
+        return ""
+    return f"{duration(low)}–{duration(high)}" if timing else f"{number(low)}–{number(high)}"  # noqa: RUF001 - a range
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as `820 µs`, `3.2 ms`, `1.4 s`."""
+    if seconds is None or not math.isfinite(seconds):
+        return _NO_VALUE
+    if seconds == 0:
+        return "0 s"
+    factor, unit = next((factor, unit) for least, factor, unit in _TIMES if abs(seconds) >= least)
+    return f"{_short(seconds * factor)} {unit}"
+
+
+def amount(key: str, per_second: float | None) -> str:
+    """Return an amount whose whole is not known, by the second: `1.2 MiB/s` for bytes, `35 k/s` for anything else."""
+    if per_second is None or not math.isfinite(per_second):
+        return _NO_VALUE
+    name = key.partition("@")[0]
+    if name.endswith(".io"):
+        return _scaled(per_second, 1024.0, _BYTES) + "/s"
+    return _scaled(per_second, 1000.0, _COUNTS).rstrip() + "/s"
+
+
+def _scaled(value: float, base: float, units: tuple[str, ...]) -> str:
+    step = 0
+    while abs(value) >= base and step < len(units) - 1:
+        value /= base
+        step += 1
+    return f"{_short(value)} {units[step]}"
+
+
+def _short(value: float) -> str:
+    if abs(value) >= 10_000:
+        return f"{value:.0e}"
+    return f"{value:.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
