@@ -1,7 +1,7 @@
 """From an open window's cells to its aggregate."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -13,6 +13,7 @@ from processors.windows.views import Views
 from virtpulse.topics import AGGREGATES
 from virtpulse.transports.interface import Outgoing
 
+_TOGETHER: Final = 64  # windows whose numbers are taken out at once: so many fit into a cache
 _Cell = tuple[float, float, float, float, float, float, int]
 
 
@@ -28,6 +29,10 @@ class Emitter:
 
     def aggregates(self, numbers: list[int], late: list[int]) -> Iterator[Outgoing]:
         """Yield the aggregate of each window, with its number of late samples. The windows stay open."""
+        for start in range(0, len(numbers), _TOGETHER):
+            yield from self._together(numbers[start : start + _TOGETHER], late[start : start + _TOGETHER])
+
+    def _together(self, numbers: list[int], late: list[int]) -> Iterator[Outgoing]:
         chosen = np.array(numbers, np.int64)
         layouts = [self._shapes.by_number[layout] for layout in self._open.layout[chosen].tolist()]
         sizes = self._shapes.sizes[self._open.layout[chosen]]
