@@ -1,5 +1,6 @@
 """What SQLite and the file system say, as the errors of the project: what is wrong, and what to do."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ _FATAL: Final = {
     sqlite3.SQLITE_NOTADB: "is not a virtpulse log: name another file",
     sqlite3.SQLITE_CORRUPT: "is damaged: move it away (a new one is created) or restore it from a copy",
 }
+_SHORTAGES: Final = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _DAMAGED: Final = _FATAL[sqlite3.SQLITE_CORRUPT]
 
 
@@ -43,7 +45,11 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _explanation(path, error) from error
     except OSError as error:
-        msg = f"the log {path} cannot be used: {error.strerror or error}; look at the path and its permissions"
+        msg = f"the log {path} cannot be used: {error.strerror or error}"
+        if error.errno in _SHORTAGES:
+            msg = f"{msg}; free some"
+            raise RetryableError(msg) from error
+        msg = f"{msg}; look at the path and its permissions"
         raise FatalError(msg) from error
 
 

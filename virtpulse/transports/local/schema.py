@@ -7,6 +7,7 @@ from typing import Final
 
 from virtpulse.errors import FatalError
 from virtpulse.transports.local.failures import explained
+from virtpulse.transports.local.transactions import snapshot, writing
 
 SCHEMA_VERSION: Final = 1
 TOPIC_SHIFT: Final = 44  # a row's number is `topic id << 44 | position`: one tree, in the order of reading
@@ -56,14 +57,27 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    if not _is_ours(connection, path):
+    with snapshot(connection):  # another process may be creating the tables just now
+        ready = _is_ours(connection, path)
+    if not ready:
         connection.execute("PRAGMA page_size = 8192")
         _use_wal(connection)
         _create(connection, path)
+    _try_to_write(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
     connection.execute("PRAGMA cell_size_check = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def _try_to_write(connection: sqlite3.Connection) -> None:
+    """Fail now, not at the first message, if the file cannot be written. A mere BEGIN would not tell."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
@@ -97,13 +111,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with writing(connection):
         if not _is_ours(connection, path):
             for statement in _TABLES:
                 connection.execute(statement)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

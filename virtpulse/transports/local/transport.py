@@ -2,7 +2,9 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
+from weakref import WeakSet
 
 from virtpulse.clock import Clock
 from virtpulse.errors import FatalError
@@ -32,7 +34,7 @@ class LocalTransport:
         bell = Bell(self._path, clock)
         writer = Writer(self._path, clock, bell, settings, topics)
         self._log = Log(writer, Lane(self._path, "local-reader"), bell, clock)
-        self._readings: list[LocalSubscription | LocalFollower] = []
+        self._readings: WeakSet[LocalSubscription | LocalFollower] = WeakSet()
 
     async def start(self) -> None:
         """Open the log, creating it and its folder if missing. Raises RetryableError or FatalError with what to do."""
@@ -52,7 +54,7 @@ class LocalTransport:
         _refuse_names([group, *topics])
         self._log.bell.listen()
         subscription = LocalSubscription(self._log, group, topics)
-        self._readings.append(subscription)
+        self._readings.add(subscription)
         return subscription
 
     async def follow(self, topics: Sequence[str], start: Start) -> LocalFollower:
@@ -61,7 +63,7 @@ class LocalTransport:
         self._log.bell.listen()
         starts = await self._log.reader.ask(_starts, topics, start)
         follower = LocalFollower(self._log, starts)
-        self._readings.append(follower)
+        self._readings.add(follower)
         return follower
 
     async def latest(self, topic: str, partition: int) -> AsyncIterator[Batch]:
@@ -86,12 +88,12 @@ class LocalTransport:
 
     async def close(self) -> None:
         """Give back what is owned, finish what was begun; readers that wait return."""
-        for reading in self._readings:
-            await reading.close()
-        self._readings.clear()
-        self._log.bell.close()
-        await self._log.writer.close()
-        await self._log.reader.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._log.reader.close)
+            stack.push_async_callback(self._log.writer.close)
+            stack.callback(self._log.bell.close)
+            for reading in tuple(self._readings):
+                stack.push_async_callback(reading.close)
 
 
 def _starts(connection: sqlite3.Connection, topics: Sequence[str], start: Start) -> dict[str, int]:

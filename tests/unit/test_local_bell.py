@@ -1,0 +1,105 @@
+"""Waking readers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from virtpulse.clock import SystemClock
+from virtpulse.errors import FatalError
+from virtpulse.transports.local import bell as bell_module
+from virtpulse.transports.local.bell import Bell
+
+Ready = Callable[[], Bell]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "log.db"
+    file.touch()
+    return file
+
+
+@pytest.fixture(params=["inotify", "without inotify"])
+async def ready(path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ready]:
+    if request.param != "inotify":
+
+        def missing(path: Path) -> int:
+            msg = f"nothing can watch {path}"
+            raise OSError(msg)
+
+        monkeypatch.setattr(bell_module, "_watch", missing)
+    monkeypatch.setattr(bell_module, "_SAFETY_SECONDS", 30.0)
+    monkeypatch.setattr(bell_module, "_POLL_SECONDS", 30.0)
+    bells: list[Bell] = []
+
+    def make() -> Bell:
+        bell = Bell(path, SystemClock())
+        bell.bind()
+        bell.listen()
+        bell.listen()
+        bells.append(bell)
+        return bell
+
+    yield make
+    for bell in bells:
+        bell.close()
+
+
+async def _within(seconds: float, waiting: Awaitable[None]) -> None:
+    async with asyncio.timeout(seconds):
+        await waiting
+
+
+async def test_a_ring_wakes_every_reader(ready: Ready) -> None:
+    one, two = ready(), ready()
+    waiting = [asyncio.create_task(bell.changed(bell.count, 30.0)) for bell in (one, one, two)]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(one.ring)
+    await _within(5, _all(waiting))
+
+
+async def _all(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        await task
+
+
+async def test_a_ring_between_a_look_and_the_wait_is_not_missed(ready: Ready) -> None:
+    bell = ready()
+    seen = bell.count
+    await asyncio.to_thread(bell.ring)
+    await _within(5, bell.changed(seen, 30.0))
+    assert bell.count > seen
+
+
+async def test_closing_wakes_who_waits(ready: Ready) -> None:
+    bell = ready()
+    waiting = asyncio.create_task(bell.changed(bell.count, 30.0))
+    await asyncio.sleep(0)
+    bell.close()
+    await _within(5, waiting)
+
+
+async def test_a_wait_ends_with_its_time(ready: Ready) -> None:
+    bell = ready()
+    await _within(5, bell.changed(bell.count, 0.01))
+    await _within(5, bell.changed(bell.count, 0.0))
+
+
+async def test_a_cancelled_wait_leaves_nothing_behind(ready: Ready) -> None:
+    bell = ready()
+    waiting = asyncio.create_task(bell.changed(bell.count, 30.0))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert not bell._waiters
+
+
+async def test_a_file_that_was_replaced_is_told(ready: Ready, path: Path) -> None:
+    bell = ready()
+    other = path.with_name("other")
+    await asyncio.to_thread(other.touch)
+    await asyncio.to_thread(other.replace, path)
+    with pytest.raises(FatalError, match="replaced while in use"):
+        bell.ring()

@@ -1,0 +1,144 @@
+"""Forgetting old messages."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from virtpulse.clock import SystemClock
+from virtpulse.config.units import Duration, Size
+from virtpulse.topics import SAMPLES, SOURCES, TOPICS
+from virtpulse.transports.interface import Assigned, Outgoing, Position, Start
+from virtpulse.transports.local.appending import Accepted, append
+from virtpulse.transports.local.leases import Member, acquire, store_positions
+from virtpulse.transports.local.reading import read_first, span
+from virtpulse.transports.local.retention import STEP_ROWS, TOMBSTONE_SECONDS, Bounds, trim
+from virtpulse.transports.local.schema import open_database
+from virtpulse.transports.local.settings import LocalSettings
+from virtpulse.transports.local.transport import LocalTransport
+
+FOREVER = 1e12
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    connection = open_database(tmp_path / "log.db")
+    yield connection
+    connection.close()
+
+
+class SwiftClock(SystemClock):
+    """The machine's clock, but nobody has to wait for it."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return almost at once."""
+        await asyncio.sleep(min(seconds, 0.001))
+
+
+def _publish(log: sqlite3.Connection, messages: int, now: float, topic: str = SAMPLES, value: bytes = b"v" * 100) -> None:
+    append(log, Accepted(topic, ["k"] * messages, [value] * messages), now, TOPICS)
+
+
+def _trim_all(log: sqlite3.Connection, bounds: Bounds, now: float = 0.0) -> int:
+    steps = 0
+    while trim(log, lambda _: bounds, now):
+        steps += 1
+    return steps
+
+
+def test_what_is_too_old_goes(log: sqlite3.Connection) -> None:
+    for now in range(10):
+        _publish(log, 2, float(now))
+    _trim_all(log, Bounds(5.0, 1 << 30), 10.0)
+    assert span(log, SAMPLES)[1:3] == (10, 20)
+    _trim_all(log, Bounds(5.0, 1 << 30), 1_000.0)
+    assert span(log, SAMPLES)[1:3] == (20, 20)
+
+
+def test_what_is_too_much_goes_and_the_newest_stays(log: sqlite3.Connection) -> None:
+    for _ in range(10):
+        _publish(log, 10, 0.0)
+    _trim_all(log, Bounds(FOREVER, 3_500))
+    assert span(log, SAMPLES)[1:3] == (70, 100)
+    _trim_all(log, Bounds(FOREVER, 0))
+    assert span(log, SAMPLES)[1:3] == (90, 100)
+
+
+def test_positions_go_on_after_everything_went(log: sqlite3.Connection) -> None:
+    _publish(log, 10, 0.0)
+    _trim_all(log, Bounds(1.0, 1 << 30), 100.0)
+    _publish(log, 1, 100.0)
+    piece = read_first(log, [(SAMPLES, 3)], 10)
+    assert piece is not None
+    assert list(piece.batch.positions) == [10]
+    assert piece.following == 11
+
+
+def test_each_step_is_bounded(log: sqlite3.Connection) -> None:
+    for _ in range(3 * STEP_ROWS):
+        _publish(log, 1, 0.0)
+    assert _trim_all(log, Bounds(1.0, 1 << 30), 100.0) == 3
+
+
+def test_the_count_of_bytes_stays_true(log: sqlite3.Connection) -> None:
+    for size in range(50):
+        _publish(log, 1 + size % 3, float(size), value=b"v" * size)
+    _trim_all(log, Bounds(20.0, 1 << 30), 50.0)
+    counted = log.execute("SELECT bytes FROM topics").fetchone()[0]
+    assert counted == log.execute("SELECT sum(length(head) + length(body)) FROM batches").fetchone()[0]
+
+
+def test_a_group_that_fell_behind_goes_on_at_the_earliest_and_is_told(log: sqlite3.Connection) -> None:
+    for _ in range(10):
+        _publish(log, 10, 0.0)
+    store_positions(log, "g", {SAMPLES: Position(20, 30)})
+    _trim_all(log, Bounds(FOREVER, 3_500))
+    tenure = acquire(log, Member("g", "token", ""), [SAMPLES], 0.0)
+    assert tenure is not None
+    assert tenure.positions == {SAMPLES: Position(70, 70)}
+    assert tenure.skipped == 40
+
+
+def test_a_replay_that_fell_behind_is_cut_and_nothing_unread_is_missing(log: sqlite3.Connection) -> None:
+    for _ in range(10):
+        _publish(log, 10, 0.0)
+    store_positions(log, "g", {SAMPLES: Position(20, 90)})
+    _trim_all(log, Bounds(FOREVER, 3_500))
+    tenure = acquire(log, Member("g", "token", ""), [SAMPLES], 0.0)
+    assert tenure is not None
+    assert tenure.positions == {SAMPLES: Position(70, 90)}
+    assert tenure.skipped == 0
+
+
+def test_compacted_topics_keep_the_latest_for_ever_and_tombstones_for_a_day(log: sqlite3.Connection) -> None:
+    _publish(log, 1, 0.0, SOURCES)
+    append(log, Accepted(SOURCES, ["gone", "gone"], [b"v", b""]), 0.0, TOPICS)
+    _trim_all(log, Bounds(1.0, 1), TOMBSTONE_SECONDS - 1)
+    assert log.execute("SELECT count(*) FROM latest").fetchone()[0] == 2
+    _trim_all(log, Bounds(1.0, 1), TOMBSTONE_SECONDS + 1)
+    assert log.execute("SELECT key FROM latest").fetchall() == [("k",)]
+    piece = read_first(log, [(SOURCES, 1)], 10)
+    assert piece is not None
+    assert (len(piece.batch), piece.batch.remaining, piece.following) == (0, 0, 3)
+
+
+async def test_publishing_trims_in_the_background_and_readers_go_on(tmp_path: Path) -> None:
+    settings = LocalSettings(max_age=Duration(FOREVER), max_bytes=Size(50_000))
+    transport = LocalTransport(tmp_path / "log.db", settings, SwiftClock())
+    await transport.start()
+    slow = await transport.follow([SAMPLES], Start.BEGINNING)
+    group = await transport.subscribe("g", [SAMPLES])
+    assert isinstance(await group.read(1, 1.0), Assigned)
+    async with asyncio.timeout(20):
+        earliest = 0
+        while earliest == 0:
+            await transport.publish([Outgoing(SAMPLES, "k", b"v" * 10_000)] * 3)
+            piece = await (await transport.follow([SAMPLES], Start.BEGINNING)).read(1, 1.0)
+            assert piece is not None
+            earliest = piece.positions[0]
+        batch = await slow.read(1, 1.0)
+        assert batch is not None
+        assert batch.positions[0] >= earliest
+    await transport.close()
