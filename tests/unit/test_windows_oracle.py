@@ -43,7 +43,11 @@ class Oracle:
 
     def starts(self, time: float) -> list[float]:
         first = math.floor((time - self.size) / self.hop) - 1
-        return [n * self.hop for n in range(first, first + 5 + int(self.size / self.hop)) if n * self.hop <= time < n * self.hop + self.size]
+        return [
+            n * self.hop
+            for n in range(first, first + 5 + int(self.size / self.hop))
+            if n * self.hop <= time < n * self.hop + self.size
+        ]
 
     def take(self, document: Document) -> None:
         view = (document["source"], document.get("view", ""))
@@ -81,7 +85,9 @@ class Oracle:
         found |= {"samples": len(window.documents), "late": late, "repeated": window.repeated, "facts": facts}
         for family in FAMILIES:
             keys = {key for document in window.documents for key in document.get(family, {})}
-            found[family] = {key: self.cell(family, [d[family][key] for d in window.documents if key in d.get(family, {})]) for key in keys}
+            found[family] = {
+                key: self.cell(family, [d[family][key] for d in window.documents if key in d.get(family, {})]) for key in keys
+            }
         return found
 
     def cell(self, family: str, pairs: list[list[float]]) -> Document:

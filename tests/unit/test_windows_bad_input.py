@@ -1,0 +1,192 @@
+"""What is wrong goes to the dead letters with its field; what is right beside it counts; both by the same rules."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.windows.engine import Engine, Outcome
+from processors.windows.settings import WindowsSettings
+from virtpulse.errors import InvalidError
+from virtpulse.messages.reading import documents, read_sample
+from virtpulse.transports.interface import Batch
+
+NOW = 1_795_417_000.0
+GOOD = b'{"source":"good","time":1795417000,"resources":{"m.x":[1,2]}}'
+
+
+def take(engine: Engine, *values: bytes) -> Outcome:
+    count = len(values)
+    return engine.take(Batch("samples", 0, range(count), [NOW] * count, ["k"] * count, values), 0.0, NOW)
+
+
+def closed(engine: Engine) -> list[dict[str, Any]]:
+    return [json.loads(message.value) for messages in engine.close_all(100) for message in messages]
+
+
+def body(inner: str) -> bytes:
+    return f'{{"source":"a","time":1795417000,{inner}}}'.encode()
+
+
+BAD = {
+    "not JSON": (b"hello", "message"),
+    "empty": (b"", "message"),
+    "a number": (b"5", "message"),
+    "null": (b"null", "message"),
+    "array 100,000 deep": (b"[" * 100_000 + b"]" * 100_000, "message"),
+    "object 100,000 deep in an unknown field": (body('"u":' + '{"a":' * 100_000 + "1" + "}" * 100_000), "message"),
+    "two MiB": (b'{"source":"a","time":1,"u":"' + b"x" * (2 << 20) + b'"}', "message"),
+    "invalid UTF-8 in an unknown field": (b'{"source":"a","time":1795417000,"u":"\xff"}', "message"),
+    "no source": (b'{"time":1795417000}', "source"),
+    "source above": (b'{"source":"../x","time":1795417000}', "source"),
+    "source with a newline": (b'{"source":"a\\nb","time":1795417000}', "source"),
+    "source with a wildcard": (b'{"source":"a/#","time":1795417000}', "source"),
+    "source with a plus": (b'{"source":"a+","time":1795417000}', "source"),
+    "source of 10,000 characters": (b'{"source":"' + b"a" * 10_000 + b'","time":1795417000}', "source"),
+    "source of 9 segments": (b'{"source":"' + b"/".join([b"a"] * 9) + b'","time":1795417000}', "source"),
+    "no time": (b'{"source":"a"}', "time"),
+    "time as text": (b'{"source":"a","time":"yesterday"}', "time"),
+    "time NaN": (b'{"source":"a","time":NaN}', "time"),
+    "time 1e300": (b'{"source":"a","time":1e300}', "time"),
+    "time 1e999": (b'{"source":"a","time":1e999}', "time"),
+    "negative time": (b'{"source":"a","time":-1}', "time"),
+    "a day ahead": (b'{"source":"a","time":1795503400}', "time"),
+    "time true": (b'{"source":"a","time":true}', "time"),
+    "pair of three": (body('"resources":{"m.x":[1,2,3]}'), "resources.m.x"),
+    "pairs of one and three": (body('"resources":{"m.x":[1],"m.y":[1,2,3]}'), "resources.m.x"),
+    "pair of text": (body('"performance":{"m.x":["1",2]}'), "performance.m.x"),
+    "pair of null": (body('"faults":{"m.x":[null,2]}'), "faults.m.x"),
+    "pair of true": (body('"faults":{"m.x":[true,2]}'), "faults.m.x"),
+    "pair of infinity": (body('"timings":{"m.x":[Infinity,2]}'), "timings.m.x"),
+    "pair of 1e999": (body('"timings":{"m.x":[1e999,2]}'), "timings.m.x"),
+    "negative part": (body('"resources":{"m.x":[-1,2]}'), "resources.m.x"),
+    "negative whole": (body('"resources":{"m.y":[1,2],"m.x":[1,-2]}'), "resources.m.x"),
+    "pair of 1e308": (body('"resources":{"m.x":[1e308,2]}'), "resources.m.x"),
+    "map that is a list": (body('"resources":[1]'), "resources"),
+    "map that is null": (body('"resources":null'), "resources"),
+    "key with a space": (body('"resources":{"m x":[1,2]}'), "resources.m x"),
+    "key with a control character": (body('"resources":{"m\\u0001x":[1,2]}'), "resources.m\\x01x"),
+    "device with a newline": (body('"resources":{"m.x@a\\nb":[1,2]}'), "resources.m.x@a\\nb"),
+    "key too long": (body('"resources":{"' + "m" * 201 + '":[1,2]}'), "resources." + "m" * 57 + "..."),
+    "100,000 metrics": (body('"resources":{' + ",".join(f'"m{n}":[1,2]' for n in range(50_000)) + "}"), "resources"),
+    "2,001 metrics": (body('"resources":{' + ",".join(f'"m{n}":[1,2]' for n in range(2_001)) + "}"), "resources"),
+    "a name twice": (b'{"source":"a","time":1795417000,"time":1795417000}', "time"),
+    "a metric twice": (body('"resources":{"m.x":[1,2],"m.x":[1,2]}'), "resources.m.x"),
+    "a fact twice": (body('"facts":{"x":"1","x":"2"}'), "facts.x"),
+    "a fact that is a list": (body('"facts":{"x":[]}'), "facts.x"),
+    "a fact too long": (body('"facts":{"x":"' + "x" * 1_001 + '"}'), "facts.x"),
+    "101 facts": (body('"facts":{' + ",".join(f'"f{n}":1' for n in range(101)) + "}"), "facts"),
+    "an empty view": (body('"view":""'), "view"),
+    "a view of two words": (body('"view":"a b"'), "view"),
+    "interval zero": (body('"interval":0'), "interval"),
+    "due negative": (body('"due":-1'), "due"),
+    "an unknown end": (body('"ended":"exploded"'), "ended"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_message_names_its_field_and_costs_nothing_else(name: str) -> None:
+    value, field = BAD[name]
+    engine = Engine(WindowsSettings(), 0)
+    outcome = take(engine, GOOD, value, GOOD.replace(b"[1,2]", b"[2,2]"))
+    assert [refusal.error.field for refusal in outcome.refusals] == [field]
+    assert outcome.refusals[0].message == 1
+    (aggregate,) = closed(engine)
+    assert aggregate["source"] == "good"
+    assert aggregate["resources"]["m.x"]["part"] == 3.0
+
+
+def test_the_reason_says_what_was_found_and_what_is_allowed() -> None:
+    (refusal,) = take(Engine(WindowsSettings(), 0), BAD["time as text"][0]).refusals
+    assert refusal.error.reason == 'time must be a finite number of seconds, got "yesterday"'
+
+
+def test_of_an_array_the_good_documents_count() -> None:
+    engine = Engine(WindowsSettings(), 0)
+    members = [
+        body(f'"resources":{{"m.x":[{-1 if number % 3 == 2 else 1},2]}},"interval":{number + 1}') for number in range(10_000)
+    ]
+    outcome = take(engine, b"[" + b",".join(members) + b"]")
+    assert [refusal.index for refusal in outcome.refusals] == list(range(2, 10_000, 3))
+    (aggregate,) = closed(engine)
+    assert aggregate["samples"] == aggregate["resources"]["m.x"]["part"] == 10_000 - len(outcome.refusals)
+
+
+def test_documents_of_one_message_share_their_host() -> None:
+    engine = Engine(WindowsSettings(), 0)
+    outcome = take(engine, b"[" + GOOD + b"," + GOOD.replace(b"good", b"good/vm") + b"," + GOOD.replace(b"good", b"other") + b"]")
+    assert [(refusal.index, refusal.error.field) for refusal in outcome.refusals] == [(2, "source")]
+    assert {aggregate["source"] for aggregate in closed(engine)} == {"good", "good/vm"}
+
+
+def test_sources_that_only_send_rubbish_leave_nothing_behind() -> None:
+    engine = Engine(WindowsSettings(), 0)
+    for number in range(300):
+        take(engine, f'{{"source":"s{number}","time":1795417000,"resources":{{"m{number}":[-1,2]}}}}'.encode())
+    assert len(engine._views) == 0
+    assert engine._views.height <= 2
+
+
+def test_the_largest_amounts_sum_to_numbers_and_a_ratio_beyond_them_is_no_value() -> None:
+    engine = Engine(WindowsSettings(), 0)
+    for number in range(50):
+        assert not take(
+            engine, body(f'"interval":{number + 1},"resources":{{"m.x":[1e300,1e300],"m.y":[1e300,1e-300]}}')
+        ).refusals
+    (aggregate,) = closed(engine)
+    assert aggregate["resources"]["m.x"]["part"] == pytest.approx(5e301)
+    assert aggregate["resources"]["m.x"]["ratio"] == pytest.approx(100)
+    assert aggregate["resources"]["m.y"]["ratio"] is None
+
+
+def test_a_window_with_too_many_metrics_keeps_those_that_it_has() -> None:
+    engine, refusals = Engine(WindowsSettings(), 0), []
+    for number in range(8):
+        metrics = ",".join(f'"m{number}.n{n}":[1,2]' for n in range(2_000))
+        refusals += take(engine, body(f'"resources":{{{metrics}}}')).refusals
+    assert len(refusals) == 3
+    (aggregate,) = closed(engine)
+    assert aggregate["samples"] == 8
+    assert len(aggregate["resources"]) == 10_000
+
+
+NUMBERS = st.one_of(st.floats(), st.integers(-5, 10**20), st.just(1e300), st.just(1.1e300))
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=4
+)
+KEYS = st.sampled_from(["m.x", "m.y@d", "m.x@a:b", "m.x@é", "M", "m..x", "m x", "m.x@", 'm.x@"', "m.x@\\"])
+PAIRS = st.dictionaries(KEYS, st.one_of(st.tuples(st.floats(0, 9), st.floats(0, 9)), ANYTHING), max_size=3)
+SAMPLES = st.fixed_dictionaries(
+    {"source": st.sampled_from(["a", "a/b", "a:b", "a//b", "", "é", "..", "a/.", 5])},
+    optional={
+        "time": st.one_of(st.floats(NOW - 5, NOW + 5), NUMBERS),
+        "view": st.sampled_from(["probes", "", "A", "x y", 5]),
+        "interval": NUMBERS,
+        "due": NUMBERS,
+        "ended": st.sampled_from(["stopped", "", "gone", 5]),
+        "resources": st.one_of(PAIRS, PAIRS, ANYTHING),
+        "timings": PAIRS,
+        "facts": st.one_of(st.dictionaries(st.sampled_from(["f", "g:h", "é"]), ANYTHING, max_size=3), ANYTHING),
+        "new": ANYTHING,
+    },
+)
+
+
+@given(sample=SAMPLES, ascii_only=st.booleans(), spaces=st.booleans(), twice=st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_the_fast_path_and_the_rules_agree(sample: dict[str, Any], *, ascii_only: bool, spaces: bool, twice: bool) -> None:
+    text = json.dumps(sample, ensure_ascii=ascii_only, separators=(", ", " : ") if spaces else (",", ":"))
+    if twice and len(sample) > 1:
+        text = text[:-1] + ',"source":"a"}'
+    raw = text.encode()
+    try:
+        valid = math.isfinite(read_sample(documents(raw)[0]).time)
+    except InvalidError:
+        valid = False
+    if valid and sample["time"] > NOW + 600:
+        valid = False
+    outcome = take(Engine(WindowsSettings(), 0), GOOD, raw)
+    assert len(outcome.refusals) == (not valid)

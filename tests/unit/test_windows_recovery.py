@@ -1,0 +1,189 @@
+"""Exactly once, with the log as the only state: random logs, crashes, silences; each sample counts once in each window."""
+
+import json
+import math
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.windows.processor import WindowsProcessor
+from processors.windows.settings import WindowsSettings
+from virtpulse.config.units import Duration
+from virtpulse.runtime.roles import Output
+from virtpulse.transports.interface import Batch, Outgoing
+
+BASE = 1_795_417_000
+SIZE, HOP, LATENESS = 10.0, 5.0, 5.0
+SETTINGS = WindowsSettings(size=Duration(SIZE), hop=Duration(HOP), lateness=Duration(LATENESS), idle=Duration(3))
+
+
+class ManualClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def time(self) -> float:
+        return BASE + self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class Store:
+    """What survives a crash: the topics, and the positions O and C. A stand-in for a transport: this test is about rules."""
+
+    first_needed: int = 0
+    following: int = 0
+    sources: dict[str, bytes] = field(default_factory=dict)
+    out: list[Outgoing] = field(default_factory=list)
+
+    def commit(self, outputs: Iterable[Output], processor: WindowsProcessor, following: int) -> None:
+        for output in outputs:
+            for message in output.messages:
+                if message.topic == "sources":
+                    self.sources[message.key] = message.value
+                else:
+                    self.out.append(message)
+        self.first_needed = processor.first_needed().get("samples", following)
+        self.following = following
+
+
+def as_batch(topic: str, start: int, values: list[bytes], keys: list[str] | None = None) -> Batch:
+    count = len(values)
+    return Batch(topic, 0, range(start, start + count), [BASE + 1e6] * count, keys or ["h"] * count, values)
+
+
+def make_log(draw: random.Random) -> list[bytes]:
+    """Every sample has a metric of its own, so that an aggregate tells which samples it counts."""
+    now, log = 100.0, []
+    skews = {f"s{n}": draw.choice([0, 0, 0, -40, -12, 7, 30, -500]) for n in range(draw.randint(1, 5))}
+    for number in range(draw.randint(1, 250)):
+        now += draw.choice([0, 0, 1, 1, 2, 3, 20]) if draw.random() < 0.1 else draw.choice([0, 0, 1])
+        source = draw.choice(list(skews))
+        time = BASE + 1000 + now + skews[source] + draw.choice([0, 0, 0, -1, -3, -8, -20, -60])
+        facts = {"n": draw.choice(["a", "b"])}
+        document = {"source": source, "time": time, "resources": {f"m.n{number}": [1, 2]}, "facts": facts}
+        log.append(json.dumps(document).encode())
+    return log
+
+
+def run(log: list[bytes], draw: random.Random, crash: float) -> Store:
+    store, clock = Store(), ManualClock()
+    while True:
+        processor = WindowsProcessor(SETTINGS, clock, 0)
+        names = list(store.sources)
+        processor.restore(as_batch("sources", 0, [store.sources[name] for name in names], names))
+        processor.replay(as_batch("samples", store.first_needed, log[store.first_needed : store.following]))
+        place = store.following
+        while place < len(log):
+            count = draw.choice([1, 1, 2, 7, 40])
+            output = processor.process(as_batch("samples", place, log[place : place + count]))
+            if draw.random() < crash:
+                break
+            place = min(place + count, len(log))
+            store.commit([output], processor, place)
+            clock.now += draw.choice([0.1, 0.1, 1, 30] if draw.random() < 0.3 else [0.1])
+            tick = processor.tick()
+            if draw.random() < crash:
+                break
+            store.commit([tick], processor, place)
+        else:
+            for output in processor.drain():
+                if draw.random() < crash:
+                    break
+                store.commit([output], processor, place)
+            else:
+                return store
+
+
+def windows_of(time: float) -> list[float]:
+    first = math.floor((time - SIZE) / HOP)
+    return [n * HOP for n in range(first, first + 5) if n * HOP <= time < n * HOP + SIZE]
+
+
+@given(seed=st.integers(0, 10**9), crash=st.sampled_from([0.0, 0.05, 0.3]))
+@settings(max_examples=120, deadline=None)
+def test_every_sample_counts_once_in_each_of_its_windows(seed: int, crash: float) -> None:
+    draw = random.Random(seed)
+    log = make_log(draw)
+    store = run(log, draw, crash)
+    counted: Counter[tuple[str, float]] = Counter()
+    emitted: Counter[tuple[str, float]] = Counter()
+    told = late = 0
+    for message in store.out:
+        document = json.loads(message.value)
+        if message.topic == "aggregates":
+            emitted[document["source"], document["start"]] += 1
+            told += document["late"]
+            assert document["samples"] == len(document["resources"])
+            counted.update((key, document["start"]) for key in document["resources"])
+        else:
+            assert message.topic == "late"
+            late += 1
+            counted.update((key, start) for key in document["resources"] for start, _ in document["missed"])
+    due = Counter((next(iter(d["resources"])), start) for d in map(json.loads, log) for start in windows_of(d["time"]))
+    assert counted == due
+    assert set(emitted.values()) <= {1}
+    assert told + sum(json.loads(value)["late"] for value in store.sources.values()) == late
+
+
+def test_a_restart_after_a_drain_emits_no_window_twice() -> None:
+    clock, store = ManualClock(), Store()
+    log = [json.dumps({"source": "a", "time": BASE + second}).encode() for second in range(20)]
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+    store.commit([processor.process(as_batch("samples", 0, log))], processor, 20)
+    for output in processor.drain():
+        store.commit([output], processor, 20)
+    again = WindowsProcessor(SETTINGS, clock, 0)
+    again.restore(as_batch("sources", 0, list(store.sources.values()), list(store.sources)))
+    output = again.process(as_batch("samples", 20, [json.dumps({"source": "a", "time": BASE + 5}).encode()]))
+    assert [message.topic for message in output.messages] == ["late", "sources"]
+    assert output.late == 1
+
+
+def test_a_quiet_view_closes_its_windows_and_a_batching_one_is_left_alone() -> None:
+    clock = ManualClock()
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+    often = {"source": "often", "time": BASE + 1000.0, "interval": 1.0}
+    rarely = {"source": "rarely", "time": BASE + 1000.0, "interval": 1.0, "due": 300.0}
+    processor.process(as_batch("samples", 0, [json.dumps(one).encode() for one in (often, rarely)]))
+    clock.now = 2.9
+    assert not [message for message in processor.tick().messages if message.topic == "aggregates"]
+    clock.now = 60.0
+    closed = [json.loads(message.value) for message in processor.tick().messages if message.topic == "aggregates"]
+    assert {(one["source"], one["start"]) for one in closed} == {("often", BASE + 995.0), ("often", BASE + 1000.0)}
+    clock.now = 3 * 300.0 + 30.0
+    closed = [json.loads(message.value) for message in processor.tick().messages if message.topic == "aggregates"]
+    assert {one["source"] for one in closed} == {"rarely"}
+
+
+def test_a_source_is_forgotten_after_its_time_and_its_record_removed() -> None:
+    clock = ManualClock()
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+    value = json.dumps({"source": "a", "view": "probes", "time": BASE + 1.0, "ended": "shutdown"}).encode()
+    batch = Batch("samples", 0, range(1), [BASE + 1.0], ["a"], [value])
+    record = json.loads(next(m.value for m in processor.process(batch).messages if m.topic == "sources"))
+    assert record["ended"] == "shutdown"
+    clock.now = 100.0
+    processor.tick()
+    clock.now = float(SETTINGS.forget) + 200.0
+    removed = [message for message in processor.tick().messages if message.topic == "sources"]
+    assert [(message.key, message.value) for message in removed] == [("a probes", b"")]
+
+
+def test_a_later_sample_takes_an_end_back() -> None:
+    processor = WindowsProcessor(SETTINGS, ManualClock(), 0)
+    ended = json.dumps({"source": "a", "time": BASE + 1.0, "ended": "migrated"}).encode()
+    back = json.dumps({"source": "a", "time": BASE + 2.0}).encode()
+    processor.process(as_batch("samples", 0, [ended]))
+    records = [json.loads(m.value) for m in processor.process(as_batch("samples", 1, [back])).messages if m.topic == "sources"]
+    assert [record.get("ended") for record in records] == [None]
