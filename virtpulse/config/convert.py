@@ -2,7 +2,7 @@
 
 import difflib
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
@@ -47,7 +47,7 @@ def read_struct(kind: type[S], layer: Layer, path: KeyPath, table: Mapping[str, 
     try:
         return kind(**values)
     except (UsageError, TypeError, ValueError) as error:  # what the type itself checks in __post_init__
-        raise _located(layer, path, table, str(error)) from error
+        raise _located(layer, kind, path, table, str(error)) from error
 
 
 def refuse_unknown(layer: Layer, path: KeyPath, known: Iterable[str]) -> None:
@@ -109,21 +109,21 @@ def _allowed_one(kind: Any) -> str:  # noqa: ANN401 a type form
     origin = get_origin(kind)
     if origin is Literal:
         return "one of " + ", ".join(_shown(choice) for choice in get_args(kind))
-    if origin in (list, tuple, frozenset, set):
+    if origin in (list, tuple, frozenset, set, Sequence):
         return f"an array, each {_allowed(get_args(kind)[0])}"
     if origin is dict:
         return f"a table, each value {_allowed(get_args(kind)[1])}"
     return _ALLOWED.get(kind, getattr(kind, "__name__", str(kind)))
 
 
-def _located(layer: Layer, path: KeyPath, table: Mapping[str, Any], text: str) -> UsageError:
-    """Return the error of a type's own check, with the place of the key that it names where it begins with one."""
-    named = tuple(text.split(" ", 1)[0].split("."))
-    inside = len(named) == len(path) + 1 and named[: len(path)] == path
-    keys = [named] if inside else [(*path, name) for name in table]
-    place = next((place for place in map(layer.place, keys) if place), "")
-    begin = "" if named[: len(path)] == path else f"{_dotted(path)}: "
-    return UsageError(f"{begin}{text}{f' ({place})' if place else ''}")
+def _located(layer: Layer, kind: type[msgspec.Struct], path: KeyPath, table: Mapping[str, Any], text: str) -> UsageError:
+    """Return the error of a type's own check; its text may begin with the field that is wrong, alone or with its tables."""
+    first, _, rest = text.partition(" ")
+    *tables, name = first.split(".")
+    if name in kind.__struct_fields__ and tuple(tables) in {(), path}:
+        return UsageError(f"{_subject(layer, (*path, name))} {rest}")
+    place = next((place for place in (layer.place((*path, name)) for name in table) if place), "")
+    return UsageError(f"{_dotted(path)}{f' ({place})' if place else ''}: {text}")
 
 
 def _subject(layer: Layer, path: KeyPath) -> str:

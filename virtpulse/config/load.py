@@ -90,5 +90,5 @@ def _from_options(options: Mapping[str, Any]) -> Layer:
     layer = Layer()
     for key, value in options.items():
         path = tuple(key.split("."))
-        layer.put(path, value, f"--{path[-1]}")
+        layer.put(path, value, "command line")
     return layer

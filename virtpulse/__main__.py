@@ -1,0 +1,6 @@
+"""`python -m virtpulse`."""
+
+from virtpulse.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,78 @@
+"""A line for people of each kind of document."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from virtpulse.messages.sample import MAPS
+
+_UNPRINTABLE: Final = str.maketrans(dict.fromkeys((*range(32), *range(127, 160)), "?"))
+
+
+def sample_line(document: Mapping[str, Any]) -> str:
+    """Say of a sample, late or not, how much of each whole it saw."""
+    found = [f"{key} {_pair(pair, timing=name == 'timings')}" for name in MAPS for key, pair in _map(document, name).items()]
+    return _line(document.get("time"), document, found)
+
+
+def aggregate_line(document: Mapping[str, Any]) -> str:
+    """Say of a window each ratio, or the mean of a timing."""
+    found = [f"{key} {_value(cell)}" for name in MAPS for key, cell in _map(document, name).items()]
+    return _line(document.get("end"), document, found)
+
+
+def source_line(document: Mapping[str, Any]) -> str:
+    """Say of a source when it was last seen, and how it ended if it did."""
+    state = f"ended: {document['ended']}" if document.get("ended") else f"since {_time(document.get('first'))}"
+    return _line(document.get("last"), document, [state])
+
+
+def dead_letter_line(document: Mapping[str, Any]) -> str:
+    """Say where the dead letter came from and why it is one."""
+    origin = f"{document.get('topic')} {document.get('partition')}:{document.get('position')}"
+    return _clean(f"{_time(document.get('time'))}  {origin}  {document.get('field')}: {document.get('reason')}")
+
+
+def _line(time: object, document: Mapping[str, Any], found: list[str]) -> str:
+    view = f" ({document['view']})" if document.get("view") else ""
+    return _clean(f"{_time(time)}  {document.get('source')}{view}  {'  '.join(found)}")
+
+
+def _clean(text: str) -> str:
+    return text.translate(_UNPRINTABLE)
+
+
+def _map(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _time(seconds: object) -> str:
+    if not isinstance(seconds, (int, float)):
+        return "?"
+    try:
+        return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:g}"
+
+
+def _pair(pair: object, *, timing: bool) -> str:
+    match pair:
+        case [int() | float() as part, int() | float() as whole] if whole:
+            return _seconds(part / whole) if timing else f"{100 * part / whole:.1f} %"
+        case _:
+            return "-"
+
+
+def _value(cell: object) -> str:
+    match cell:
+        case {"ratio": int() | float() as ratio}:
+            return f"{ratio:.1f} %"
+        case {"mean": int() | float() as mean}:
+            return _seconds(mean)
+        case _:
+            return "-"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
