@@ -15,6 +15,8 @@ from structlog.testing import capture_logs
 from producers.host import HostProducer, HostSettings
 from producers.host.guard import Notices
 from producers.host.mounts import Mounts
+from virtpulse.catalogue import split_key
+from virtpulse.catalogue.machine import MACHINE_FACTS, MACHINE_METRICS
 from virtpulse.config.units import Duration
 from virtpulse.messages.codec import encode
 from virtpulse.messages.sample import MAPS, Sample
@@ -80,6 +82,19 @@ async def test_two_looks_at_a_machine_give_the_rows_of_the_case(case: str, at: L
     assert maps_of(first) == close(expected["first"])
     assert maps_of(second) == close(expected["second"])
     assert sorted(log["what"] for log in logs) == expected["left_out"]
+
+
+async def test_a_machine_that_has_it_all_gives_every_row_and_fact_of_the_catalogue_in_its_family(at: Look) -> None:
+    clock = SteppedClock()
+    producer = producer_of("everything", clock)
+    for tree in ("everything/before", "everything/after"):
+        at(tree)
+        clock.now += 2
+        sample = await producer.look()
+    given = {(name, split_key(key)[0]) for name, rows in maps_of(sample).items() for key in rows}
+    assert given == {(entry.family, entry.name) for entry in MACHINE_METRICS}
+    assert isinstance(sample.facts, dict)
+    assert sample.facts.keys() <= {fact.name for fact in MACHINE_FACTS}
 
 
 async def test_a_sample_says_when_it_was_taken_and_how_long_its_interval_is(at: Look) -> None:
