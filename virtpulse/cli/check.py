@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import orjson
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from virtpulse import wiring
 from virtpulse.cli.common import Common, configured
@@ -15,13 +15,14 @@ from virtpulse.cli.printing import prints_json, put_lines
 from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
 from virtpulse.config.secrets import Secret, redact
+from virtpulse.config.units import Duration, Size
 from virtpulse.errors import UsageError, VirtpulseError
 
 app = App(name="check")
 
 
 @app.default
-def check(*, json: Annotated[bool, Parameter(negative="")] = False, common: Common | None = None) -> int:
+def check(*, json: bool = False, common: Common | None = None) -> int:
     """Read the configuration, try the transport, say what `virtpulse up` would run with which settings.
 
     It exits with 1 if the transport does not answer, with 2 if the configuration is wrong. Secrets are not shown.
@@ -83,6 +84,8 @@ def _builtins(settings: msgspec.Struct) -> dict[str, Any]:
 def _shown(value: object) -> str:
     if isinstance(value, Secret):
         return value.origin
+    if isinstance(value, (Duration, Size)):
+        return value.text()
     if isinstance(value, Path):
         return str(value)
     msg = f"settings of the type {type(value).__name__} cannot be shown"

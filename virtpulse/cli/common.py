@@ -30,7 +30,7 @@ class Common:
     log_format: LogFormat | None = None
     """How logs are written to standard error: console on a terminal, else json."""
 
-    settings: Annotated[tuple[str, ...], Parameter(name="--set", negative="", consume_multiple=False)] = ()
+    settings: Annotated[tuple[str, ...], Parameter(name="--set", negative=(), consume_multiple=False)] = ()
     """Set one setting, KEY=VALUE, as in --set processors.windows.size=2s; may be repeated."""
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from virtpulse import __version__
 from virtpulse.config.secrets import redact
@@ -18,28 +18,22 @@ DONE: Final = 0
 FAILED: Final = 1
 WRONG_USAGE: Final = 2
 
-_COMMANDS: Final = {
-    "up": "Run everything in one process: sample this machine, take windows, show them live.",
-    "run": "Run one role as a process of its own.",
-    "watch": "Follow a topic.",
-    "publish": "Send JSON lines.",
-    "sources": "Look at the inventory.",
-    "positions": "Look at, or set, where each group stands in the log.",
-    "check": "Read the configuration, try the transport, say what would run.",
-    "schema": "Write the JSON Schemas of the messages.",
-    "version": "Print the version.",
-}
+_COMMANDS: Final = ("up", "run", "watch", "publish", "sources", "positions", "check", "schema", "version")
+_HELP: Final = """Live ratios of machines: how much of each resource is in use, how well it performs, how often it fails.
+
+Start with `virtpulse up`. Each command explains itself, with examples: `virtpulse watch --help`.
+"""
 
 app = App(
     name="virtpulse",
-    help="Live ratios of hosts, virtual machines and edge devices: how much is used, how well it performs, how often it fails.",
+    help=_HELP,
     version=__version__,
     help_format="markdown",
-    help_epilogue="Start with `virtpulse up`. Each command explains itself: `virtpulse watch --help`.",
+    default_parameter=Parameter(show_default=False, negative=()),
 )
-for _name, _help in _COMMANDS.items():
-    app.command(f"virtpulse.cli.{_name}:app", name=_name, help=_help)
-app.register_install_completion_command(help="Install completion for the shell that is in use.")
+for _place, _name in enumerate(_COMMANDS):
+    app.command(f"virtpulse.cli.{_name}:app", name=_name, sort_key=_place)
+app.register_install_completion_command(help="Install completion for the shell that is in use.", sort_key=len(_COMMANDS))
 
 
 def run() -> None:
@@ -50,6 +44,8 @@ def run() -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; errors are said in one line on standard error."""
     try:
+        if not arguments or arguments[0] in app.help_flags:
+            app.resolved_commands()  # else a command that is not imported yet has no line in the list
         result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:

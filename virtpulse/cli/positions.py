@@ -1,10 +1,10 @@
 """`virtpulse positions`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import orjson
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from virtpulse import wiring
 from virtpulse.cli.common import Common, configured
@@ -43,8 +43,9 @@ class Standing(NamedTuple):
 @app.command
 def show(
     group: str | None = None,
+    /,
     *,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: bool = False,
     common: Common | None = None,
 ) -> None:
     """Show where groups stand: the first message that open state needs, and the next one to be processed.
@@ -68,7 +69,7 @@ def show(
 
 
 @app.command
-def reset(group: str, *, to: To = "start", common: Common | None = None) -> None:
+def reset(group: str, /, *, to: To = "start", common: Common | None = None) -> None:
     """Set a group to the beginning or the end of what the log holds; its workers must be stopped.
 
     From the start a processor handles everything again, and its output is there twice.

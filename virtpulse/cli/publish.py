@@ -27,8 +27,9 @@ _log = get_logger(__name__)
 @app.command
 def samples(
     file: Annotated[Path, Parameter(allow_leading_hyphen=True)] = STDIN,
+    /,
     *,
-    raw: Annotated[bool, Parameter(negative="")] = False,
+    raw: bool = False,
     speed: float | None = None,
     common: Common | None = None,
 ) -> int:

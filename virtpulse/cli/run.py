@@ -17,6 +17,7 @@ _ENDINGS: Final = {False: Until.STOPPED, True: Until.DRAINED}
 @app.command
 def producer(
     name: Annotated[str, Parameter(choices=names("producers"))],
+    /,
     *,
     duration: str | None = None,
     common: Common | None = None,
@@ -38,9 +39,10 @@ def producer(
 @app.command
 def processor(
     name: Annotated[str, Parameter(choices=names("processors"))],
+    /,
     *,
     duration: str | None = None,
-    drain: Annotated[bool, Parameter(negative="")] = False,
+    drain: bool = False,
     common: Common | None = None,
 ) -> None:
     """Process messages as one worker of its group.
@@ -63,10 +65,11 @@ def processor(
 @app.command
 def sink(
     name: Annotated[str, Parameter(choices=names("sinks"))],
+    /,
     *,
     duration: str | None = None,
-    drain: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    drain: bool = False,
+    json: bool = False,
     common: Common | None = None,
 ) -> None:
     """Write aggregates to a destination.

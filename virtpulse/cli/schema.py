@@ -12,7 +12,7 @@ app = App(name="schema")
 
 
 @app.default
-def schema(directory: Path) -> None:
+def schema(directory: Path, /) -> None:
     """Write the JSON Schemas of the messages and print the names of the files.
 
     **Example**

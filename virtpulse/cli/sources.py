@@ -1,10 +1,10 @@
 """`virtpulse sources`."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from virtpulse.cli import pretty
 from virtpulse.cli.common import Common, configured
@@ -24,7 +24,7 @@ _log = get_logger(__name__)
 @app.command(name="list")
 def list_sources(
     *,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: bool = False,
     common: Common | None = None,
 ) -> None:
     """List every source and view that was seen, and how it ended if it did.

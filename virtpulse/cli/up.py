@@ -1,8 +1,6 @@
 """`virtpulse up`."""
 
-from typing import Annotated
-
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from virtpulse import wiring
 from virtpulse.cli.common import Common, configured, console_options, to_duration
@@ -15,7 +13,7 @@ app = App(name="up")
 def up(
     *,
     duration: str | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: bool = False,
     common: Common | None = None,
 ) -> None:
     """Run everything in one process: sample this machine, take windows, show them live.

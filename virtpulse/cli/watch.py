@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from cyclopts import App, Parameter, validators
@@ -29,6 +29,8 @@ from virtpulse.topics import TopicName
 from virtpulse.transports.interface import Batch, Message, Start
 
 app = App(name="watch")
+
+From = Literal["start", "now"]
 
 _BATCH: Final = 500
 _ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")  # in JSON a line end can only stand between tokens
@@ -91,13 +93,14 @@ class Printer:
 @app.default
 def watch(  # noqa: PLR0913 each is an option of its own
     topic: TopicName,
+    /,
     *,
-    from_: Annotated[Start | None, Parameter(name="--from")] = None,
+    from_: Annotated[From | None, Parameter(name="--from")] = None,
     source: str | None = None,
     metric: str | None = None,
     count: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
-    drain: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    drain: bool = False,
+    json: bool = False,
     common: Common | None = None,
 ) -> None:
     """Follow a topic: one document a line, JSON where the output is a pipe.
@@ -121,7 +124,7 @@ def watch(  # noqa: PLR0913 each is an option of its own
         common: The options of every command.
     """
     configuration = configured(common or Common())
-    start = from_ or (Start.BEGINNING if drain else Start.NOW)
+    start = Start(from_ or ("start" if drain else "now"))
     until = Until.DRAINED if drain else Until.STOPPED
     line = None if prints_json(asked=json) else _PRETTY[topic]
     printer = Printer(Filter(source, metric), line, float("inf") if count is None else count)

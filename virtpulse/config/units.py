@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import Decimal
 from typing import Final
 
 _SECONDS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
@@ -19,6 +20,14 @@ class Duration(float):
         """Read `90s`, `1m30s`, `2h`. Raises ValueError with what is allowed."""
         return cls(_sum(text, _SECONDS, 'a duration such as "10s", "1m30s" or "250ms"'))
 
+    def text(self) -> str:
+        """Return it as people write it, in the largest unit that needs no fraction; `parse` reads the same again."""
+        for unit, seconds in sorted(_SECONDS.items(), key=lambda item: -item[1]):
+            count = round(self / seconds)
+            if count and count * seconds == self:
+                return f"{count}{unit}"
+        return f"{Decimal(repr(float(self))):f}s"
+
 
 class Size(int):
     """A number of bytes."""
@@ -27,6 +36,13 @@ class Size(int):
     def parse(cls, text: str) -> "Size":
         """Read `64MiB`, `1GB`. Raises ValueError with what is allowed."""
         return cls(round(_sum(text, _BYTES, 'a size such as "64MiB" or "1GB"')))
+
+    def text(self) -> str:
+        """Return it as people write it, in the largest unit that needs no fraction; `parse` reads the same again."""
+        for unit, size in sorted(_BYTES.items(), key=lambda item: -item[1]):
+            if self and self % size == 0:
+                return f"{self // size}{unit}"
+        return f"{int(self)}B"
 
 
 def _sum(text: str, units: dict[str, float] | dict[str, int], wanted: str) -> float:
