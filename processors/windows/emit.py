@@ -1,7 +1,7 @@
 """From an open window's cells to its aggregate."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import orjson
@@ -38,8 +38,25 @@ class Emitter:
         sizes = self._shapes.sizes[self._open.layout[chosen]]
         starts = np.cumsum(sizes) - sizes
         cells = self._cells(np.repeat(self._open.base[chosen] - starts, sizes) + np.arange(int(sizes.sum())), layouts)
-        for number, count, layout in zip(numbers, late, layouts, strict=True):
-            yield self._aggregate(number, count, layout, cells)
+        columns = (self._open.view, self._open.window, self._open.samples, self._open.repeated)
+        plain = zip(numbers, late, layouts, *(column[chosen].tolist() for column in columns), strict=True)
+        for number, too_late, layout, view_number, window, samples, repeated in plain:
+            view = self._views[view_number]
+            document = {
+                "source": view.source,
+                **({"view": view.view} if view.view else {}),
+                "start": window * self._grid.step,
+                "end": self._grid.end(window),
+                "samples": samples,
+                "late": too_late,
+                "repeated": repeated,
+                "resources": _ratios(layout.keys[0], cells),
+                "performance": _ratios(layout.keys[1], cells),
+                "faults": _ratios(layout.keys[2], cells),
+                "timings": _timings(layout.keys[3], cells),
+                "facts": self._open.facts[number],
+            }
+            yield Outgoing(AGGREGATES, view.host, orjson.dumps(document), self._partition)
 
     def _cells(self, cell: Ints, layouts: list[Shape]) -> Iterator[_Cell]:
         cells = self._open.cells
@@ -49,27 +66,6 @@ class Emitter:
             share = factor * np.where(cells.unknown[cell] | (whole <= 0), np.nan, part / whole)
             columns = (part, whole, share, *(factor * column[cell] for column in (cells.low, cells.high, cells.latest)))
         return zip(*(column.tolist() for column in columns), cells.count[cell].astype(np.int64).tolist(), strict=True)
-
-    def _aggregate(self, number: int, late: int, layout: Shape, cells: Iterator[_Cell]) -> Outgoing:
-        window = int(self._open.window[number])
-        view = self._views[int(self._open.view[number])]
-        resources, performance, faults = (_ratios(keys, cells) for keys in layout.keys[:3])
-        document: dict[str, Any] = {"source": view.source}
-        if view.view:
-            document["view"] = view.view
-        document |= {
-            "start": window * self._grid.step,
-            "end": self._grid.end(window),
-            "samples": int(self._open.samples[number]),
-            "late": late,
-            "repeated": int(self._open.repeated[number]),
-            "resources": resources,
-            "performance": performance,
-            "faults": faults,
-            "timings": _timings(layout.keys[3], cells),
-            "facts": self._open.facts[number],
-        }
-        return Outgoing(AGGREGATES, view.host, orjson.dumps(document), self._partition)
 
 
 def _ratios(keys: list[str], cells: Iterator[_Cell]) -> dict[str, dict[str, float]]:
