@@ -1,6 +1,7 @@
 """Waking readers."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -103,3 +104,16 @@ async def test_a_file_that_was_replaced_is_told(ready: Ready, path: Path) -> Non
     await asyncio.to_thread(other.replace, path)
     with pytest.raises(FatalError, match="replaced while in use"):
         bell.ring()
+
+
+async def test_another_process_wakes_a_reader(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bell_module, "_SAFETY_SECONDS", 30.0)
+    bell = Bell(path, SystemClock())
+    bell.bind()
+    bell.listen()
+    seen = bell.count
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", f"import os; os.utime({str(path)!r})")
+    await _within(20, bell.changed(seen, 30.0))
+    assert bell.count > seen
+    await child.wait()
+    bell.close()

@@ -22,6 +22,7 @@ _FATAL: Final = {
     sqlite3.SQLITE_PERM: "cannot be used: give this user permission on the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: look at the permissions, free space and free inodes of its folder",
     sqlite3.SQLITE_NOTADB: "is not a virtpulse log: name another file",
+    sqlite3.SQLITE_CONSTRAINT: "takes no position below 0 and no first_needed above following: the caller is wrong",
     sqlite3.SQLITE_CORRUPT: "is damaged: move it away (a new one is created) or restore it from a copy",
 }
 _SHORTAGES: Final = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -64,7 +65,7 @@ def _explanation(path: Path, error: sqlite3.Error) -> VirtpulseError:
         return RetryableError(f"the log {path} {_RETRY[primary]} ({error})")
     if primary in _FATAL:
         return FatalError(f"the log {path} {_FATAL[primary]} ({error})")
-    return FatalError(f"the log {path} {_DAMAGED} ({error})")
+    return FatalError(f"the log {path} cannot be used, please report this: {error}")
 
 
 def _is_full(path: Path) -> bool:

@@ -23,12 +23,12 @@ from virtpulse.transports.local.transactions import writing
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_TRIM_SECONDS: Final = 1.0
+_TRIM_SECONDS: Final = 5.0
 _log = get_logger(__name__)
 
 
 class Writer:
-    """Writes to the log at `path` on a thread of its own, rings the bell after each commit, trims about once a second."""
+    """Writes to the log at `path` on a thread of its own, rings the bell after each commit, trims every few seconds."""
 
     def __init__(self, path: Path, clock: Clock, bell: Bell, settings: LocalSettings, topics: Mapping[str, Topic]) -> None:
         self._path = path
