@@ -11,10 +11,11 @@ from virtpulse.clock import SystemClock
 from virtpulse.config.units import Duration, Size
 from virtpulse.topics import SAMPLES, SOURCES, TOPICS
 from virtpulse.transports.interface import Assigned, Outgoing, Position, Start
+from virtpulse.transports.local import retention
 from virtpulse.transports.local.appending import Accepted, append
 from virtpulse.transports.local.leases import Member, acquire, store_positions
 from virtpulse.transports.local.reading import read_first, span
-from virtpulse.transports.local.retention import STEP_ROWS, TOMBSTONE_SECONDS, Bounds, trim
+from virtpulse.transports.local.retention import STEP_ROWS, TOMBSTONE_SECONDS, Bounds, shrink_wal, trim
 from virtpulse.transports.local.schema import open_database
 from virtpulse.transports.local.settings import LocalSettings
 from virtpulse.transports.local.transport import LocalTransport
@@ -142,3 +143,21 @@ async def test_publishing_trims_in_the_background_and_readers_go_on(tmp_path: Pa
         assert batch is not None
         assert batch.positions[0] >= earliest
     await transport.close()
+
+
+def test_the_write_ahead_file_shrinks_as_soon_as_no_reader_needs_it(
+    log: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_WAL_BYTES", 100_000)
+    path, wal = tmp_path / "log.db", tmp_path / "log.db-wal"
+    reader = open_database(path)
+    reader.execute("BEGIN")
+    span(reader, SAMPLES)
+    for _ in range(50):
+        _publish(log, 50, 0.0)
+    shrink_wal(log, path)
+    assert wal.stat().st_size > 100_000
+    reader.execute("COMMIT")
+    shrink_wal(log, path)
+    assert wal.stat().st_size == 0
+    reader.close()
