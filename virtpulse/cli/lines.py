@@ -1,9 +1,10 @@
 """Lines of a file or pipe, as they come: nothing waits for a block to fill, and a line without end takes no memory."""
 
+import select
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from io import BufferedReader
+from io import FileIO
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,18 +27,23 @@ class Line(NamedTuple):
 class LineReader:
     """Cuts blocks into lines. Blank lines are counted, not returned."""
 
-    def __init__(self, stream: BufferedReader) -> None:
+    def __init__(self, stream: FileIO) -> None:
         self._stream = stream
         self._rest = b""
         self._number = 0
 
     async def read(self) -> Sequence[Line] | None:
         """Return the lines that are complete by now, perhaps none; None at the end."""
-        block = await in_daemon_thread(lambda: self._stream.read1(_BLOCK))
+        block = await in_daemon_thread(self._read_some)
         if block:
             return self._numbered(self._cut(block))
         last, self._rest = self._rest, b""
         return self._numbered([last]) if last else None
+
+    def _read_some(self) -> bytes:
+        while (block := self._stream.read(_BLOCK)) is None:  # somebody who shares this input has made it non-blocking
+            select.select([self._stream], [], [])
+        return block
 
     def _cut(self, block: bytes) -> list[bytes]:
         if len(self._rest) > MAX_MESSAGE_BYTES:  # nothing more of this line is kept
@@ -57,21 +63,18 @@ class LineReader:
 @asynccontextmanager
 async def line_reader(path: Path) -> AsyncIterator[LineReader]:
     """Open `path`, or standard input where it is `-`. Raises UsageError if it cannot be read."""
-    if path == STDIN:
-        yield LineReader(_standard_input())
-        return
     try:
-        stream = await in_daemon_thread(lambda: path.open("rb"))
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror or error}"
+        stream = await in_daemon_thread(lambda: _open(path))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        msg = f"{'standard input' if path == STDIN else path} cannot be read: {reason}"
         raise UsageError(msg) from error
     with stream:
         yield LineReader(stream)
 
 
-def _standard_input() -> BufferedReader:
-    stream = sys.stdin.buffer
-    if not isinstance(stream, BufferedReader):
-        msg = "standard input cannot be read in blocks: name a file"
-        raise UsageError(msg)
-    return stream
+def _open(path: Path) -> FileIO:
+    """Open without a buffer, whose lock a read that never returns would hold when the process wants to end."""
+    if path == STDIN:
+        return FileIO(sys.stdin.fileno(), closefd=False)
+    return FileIO(path)

@@ -38,6 +38,7 @@ app.register_install_completion_command(help="Install completion for the shell t
 
 def run() -> None:
     """Run the command that the process was started with, and end the process."""
+    _fill_closed_streams()
     sys.exit(main(sys.argv[1:]))
 
 
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _forget_output()
         return DONE
+    except OSError as error:  # what no part of ours has put into words, such as a full disk behind standard output
+        _forget_output()
+        return _fail(str(error), FAILED)
     except KeyboardInterrupt:
         return FAILED
     return result if isinstance(result, int) else DONE
@@ -76,3 +80,13 @@ def _forget_output() -> None:
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)
+
+
+def _fill_closed_streams() -> None:
+    """Give a process that was started without standard streams empty ones, lest the log's file get their numbers."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))

@@ -2,9 +2,9 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-import orjson
+from virtpulse.errors import FatalError
 
 
 def prints_json(*, asked: bool) -> bool:
@@ -13,15 +13,20 @@ def prints_json(*, asked: bool) -> bool:
 
 
 def put_lines(lines: Iterable[str | bytes]) -> None:
-    """Write lines and hand them on at once. Raises BrokenPipeError where nobody reads any more."""
+    """Write lines and hand them on at once.
+
+    Raises BrokenPipeError where nobody reads any more, FatalError where they cannot be written for another reason.
+    """
     stream = sys.stdout.buffer
-    stream.writelines((line.encode("utf-8", "backslashreplace") if isinstance(line, str) else line) + b"\n" for line in lines)
-    stream.flush()
-
-
-def put_documents(documents: Iterable[object], pretty: Callable[[object], str] | None) -> None:
-    """Write documents as JSON lines, or as `pretty` makes a line of each."""
-    put_lines(orjson.dumps(document) if pretty is None else pretty(document) for document in documents)
+    ended = ((line.encode("utf-8", "backslashreplace") if isinstance(line, str) else line) + b"\n" for line in lines)
+    try:
+        stream.writelines(ended)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        msg = f"standard output cannot be written: {error.strerror or error}"
+        raise FatalError(msg) from error
 
 
 def fitted(line: str) -> str:
