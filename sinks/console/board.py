@@ -37,9 +37,9 @@ class View(NamedTuple):
 class Board:
     """Rows by name, bounded in number. One thread may update it while another looks.
 
-    Worst first means: by badness (`severity`), in steps of a tenth so that rows don't dance; among equals faults stand
-    before resources, performance and timings, what moves before what is idle, and the rest is by name. Rows of a
-    source that has gone quiet stand at the end.
+    Worst first means: by badness (`severity`), in steps of a tenth so that rows don't dance; among equals what moves
+    stands before what is at zero, and that before what has no value; then faults before resources, performance and
+    timings; the rest is by name. Rows of a source that has gone quiet stand at the end.
     """
 
     def __init__(self, settings: ConsoleSettings) -> None:

@@ -10,6 +10,7 @@ _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _FULL: Final = "━"
 _HALF: Final = "╸"
 _REST: Final = "─"
+_MIDDLE: Final = 3.5 / len(_BLOCKS)  # well inside the fourth block, so that what stays the same doesn't flicker between two
 _LEAST_SPAN: Final = {Family.RESOURCE: 10.0, Family.PERFORMANCE: 10.0, Family.FAULT: 1.0, Family.TIMING: 0.0}
 
 
@@ -33,7 +34,7 @@ def scale(family: Family, values: Sequence[float], *, percent: bool) -> tuple[fl
     if not percent or family is Family.FAULT:
         return 0.0, max(high, least) or 1.0
     if high - low < least:
-        low = max(0.0, min((low + high - least) / 2, 100.0 - least))
+        low = max(0.0, min((low + high) / 2 - least * _MIDDLE, 100.0 - least))
         high = max(high, low + least)
     return low, high
 

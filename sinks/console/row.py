@@ -91,6 +91,8 @@ class Row:
         if value.ratio is not None:
             self._become(Measure.PERCENT)
             return value.ratio
+        if self.name.key.partition("@")[0].endswith(".utilization"):
+            return None  # how much is in use says nothing by the second
         if value.part == 0 and (self.measure is Measure.PERCENT or self.name.family is Family.FAULT):
             return None  # nothing happened, so there is nothing to take a ratio of
         self._become(Measure.AMOUNT)
@@ -104,7 +106,7 @@ class Row:
     def rank(self) -> tuple[object, ...]:
         """Return what rows are sorted by, worst first; see `Board`."""
         steady = round(self.bad * _STEADY)
-        idle = not self.figure and not steady
+        idle = 2 if self.figure is None else 0 if self.figure or steady else 1
         name = self.name
         return -steady, idle, _FAMILY_ORDER[name.family], name.source, name.view, name.key
 

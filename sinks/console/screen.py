@@ -5,7 +5,8 @@ import os
 from typing import Final
 
 from rich.console import Console, RenderableType
-from rich.segment import Segments
+from rich.control import Control
+from rich.segment import Segment, Segments
 
 from sinks.console.output import write_all
 
@@ -51,9 +52,10 @@ class Screen:
         """Address every line by itself, padded to the full width: then nothing has to be cleared, and nothing flickers."""
         console = self._console
         options = console.options.update(width=size.columns, height=size.lines)
-        parts: list[str] = []
-        for number, segments in enumerate(console.render_lines(renderable, options, pad=True)[: size.lines], start=1):
-            with console.capture() as captured:
-                console.print(Segments(segments), end="", soft_wrap=True)
-            parts.append(f"\x1b[{number};1H{captured.get()}")
-        return "".join(parts).encode("utf-8", "backslashreplace")
+        drawn: list[Segment] = []
+        for number, segments in enumerate(console.render_lines(renderable, options, pad=True)[: size.lines]):
+            drawn.append(Control.move_to(0, number).segment)
+            drawn.extend(segments)
+        with console.capture() as captured:
+            console.print(Segments(drawn), end="", soft_wrap=True)
+        return captured.get().encode("utf-8", "backslashreplace")

@@ -109,11 +109,12 @@ def footer(view: View, width: int) -> Text:
 
 def titles(columns: Columns) -> Text:
     """Return the line above the rows."""
-    found = [
-        ("source", columns.source, "<"), ("metric", columns.key, "<"), ("", columns.family, "<"), ("", columns.bar, "<"),
-        ("now", columns.figure, ">"), ("min–max", columns.extent, ">"), ("last 60 windows", columns.spark, ">"),  # noqa: RUF001
-    ]  # fmt: skip
-    return Text(_GAP.join(f"{title:{align}{width}.{width}}" for title, width, align in found if width), style=f"{_DIM} underline")
+    history = f"last {columns.spark} windows"
+    if len(history) > columns.spark:
+        history = f"last {columns.spark}"
+    words = ("source", "metric", "", "", "now", "min–max", history)  # noqa: RUF001 - a range
+    shown = zip(words, columns, "<<<<>>>", strict=True)
+    return Text(_GAP.join(f"{word:{side}{width}.{width}}" for word, width, side in shown if width), style=f"{_DIM} underline")
 
 
 def line(row: Row, columns: Columns, *, quiet: bool) -> Text:
@@ -127,7 +128,7 @@ def line(row: Row, columns: Columns, *, quiet: bool) -> Text:
         key,
         _fit(Text(family.value, style=_FAMILIES[family]), columns.family),
         _bar(row, columns.bar, shade),
-        Text(f"{figure(row):>{columns.figure}}", style=shade),
+        Text(f"{figure(row):>{columns.figure}.{columns.figure}}", style=shade),
         Text(f"{extent(row):>{columns.extent}.{columns.extent}}", style=_DIM),
         Text(_history(row, columns.spark).rjust(columns.spark), style=shade),
     ]

@@ -45,6 +45,8 @@ def duration(seconds: float | None) -> str:
         return _NO_VALUE
     if seconds == 0:
         return "0 s"
+    if abs(seconds) < 1e-9:
+        return "<1 ns"
     factor, unit = next((factor, unit) for least, factor, unit in _TIMES if abs(seconds) >= least)
     return f"{_short(seconds * factor)} {unit}"
 
