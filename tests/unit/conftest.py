@@ -39,6 +39,8 @@ class MemoryTransport:
         self.committed: dict[tuple[str, int], Position] = {}
         self.transfers: list[tuple[list[Outgoing], Progress]] = []
         self.started = self.closed = 0
+        self.elsewhere: set[int] = set()  # partitions that another worker owns
+        self.read_takes = 0.0  # seconds that the reading of a batch takes
         self.refuse: Callable[[Outgoing], bool] = lambda _message: False
 
     def add(self, topic: str, *values: bytes, partition: int = 0) -> None:
@@ -131,15 +133,16 @@ class MemorySubscription:
         except PartitionLostError as lost:
             self._assigned.discard(lost.partition)
             raise
-        missing = set(range(self._transport.partitions)) - self._assigned
+        missing = set(range(self._transport.partitions)) - self._assigned - self._transport.elsewhere
         if missing:
             return self._assign(min(missing))
-        for place, at in sorted(self._at.items(), key=lambda entry: entry[1]):
-            log = self._transport.logs[place]
-            if at < len(log):
-                return self._batch(place, at, limit)
-        await self._transport.clock.sleep(wait)
-        return Waiting(sorted(self._assigned))
+        await self._transport.clock.sleep(self._transport.read_takes)
+        until = self._transport.clock.monotonic() + wait
+        while (batch := self._next(limit)) is None:
+            if self._transport.clock.monotonic() >= until:
+                return Waiting(sorted(self._assigned))
+            await self._transport.clock.sleep(0.05)
+        return batch
 
     async def transfer(self, messages: Sequence[Outgoing], progress: Progress) -> None:
         """Store output and progress; refuses what would be wrong in any transport."""
@@ -167,6 +170,12 @@ class MemorySubscription:
         self._assigned.add(partition)
         self._at |= {(topic, partition): position.first_needed for topic, position in positions.items()}
         return Assigned(partition, positions)
+
+    def _next(self, limit: int) -> Batch | None:
+        for place, at in sorted(self._at.items(), key=lambda entry: entry[1]):
+            if place[1] in self._assigned and at < len(self._transport.logs[place]):
+                return self._batch(place, at, limit)
+        return None
 
     def _batch(self, place: tuple[str, int], at: int, limit: int) -> Batch:
         log = self._transport.logs[place]

@@ -126,6 +126,15 @@ async def test_what_does_not_stop_in_its_share_is_cancelled_and_the_last_line_sa
     assert logs[-1] == {"event": event, "reason": "the duration is over", "log_level": "warning"}
 
 
+async def test_each_layer_has_its_own_share_of_the_deadline(acts: Acts) -> None:
+    stages = [acts.stage(layer, lasts=1000.0) for layer in Layer]
+    stages[2] = acts.stage(Layer.SINK, lasts=0.9)
+    with capture_logs() as logs:
+        await acts.clock.drive(acts.run(stages, duration=1.0))
+    assert acts.record[-1] == "sink ends"
+    assert logs[-1]["event"].startswith("4 s deadline passed: producer, processor cancelled; 7 messages were not sent")
+
+
 async def test_a_transport_that_is_away_at_the_stop_is_no_failure_but_is_told(acts: Acts) -> None:
     stages = acts.stages()
     stages[0] = acts.stage(Layer.PRODUCER, error=RetryableError("away"))

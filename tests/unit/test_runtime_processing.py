@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from virtpulse.errors import FatalError, RetryableError
 from virtpulse.runtime.counters import Counters
@@ -192,6 +193,57 @@ async def test_a_tick_comes_only_at_the_end_of_the_log_and_not_more_often_than_e
     await fake_clock.drive(asyncio.wait_for(running, None))
 
 
+async def test_ticks_keep_their_distance_while_messages_trickle_in_and_wait_while_there_is_a_backlog(
+    memory_transport: "type[MemoryTransport]", grouping: "type[Grouping]", fake_clock: "FakeClock"
+) -> None:
+    transport = memory_transport(fake_clock)
+    transport.add("samples", *numbered(100))
+    transport.read_takes = 0.4
+    built: list[Grouping] = []
+
+    def build(partition: int) -> Processor:
+        built.append(grouping(partition))
+        return built[-1]
+
+    role = Role(transport, fake_clock, build)
+    running = asyncio.create_task(role.run(Until.STOPPED))
+    await fake_clock.advance(9.0)
+    assert 80 <= role.counters.received < 100
+    assert role.counters.lag == 100 - role.counters.received
+    assert built[0].ticks == 0
+    await fake_clock.advance(2.0)
+    transport.read_takes = 0.0
+    before = built[0].ticks
+    for _ in range(100):
+        transport.add("samples", b"x")
+        await fake_clock.advance(0.05)
+    assert 15 <= built[0].ticks - before <= 21
+    role.stopping.set()
+    await fake_clock.drive(asyncio.wait_for(running, None))
+
+
+@pytest.mark.parametrize("fault", ["LOST", "REVOKED"])
+async def test_nothing_more_is_stored_for_a_partition_that_another_worker_owns(
+    memory_transport: "type[MemoryTransport]", grouping: "type[Grouping]", fake_clock: "FakeClock", fault: str
+) -> None:
+    transport = memory_transport(fake_clock)
+    transport.add("samples", *numbered(2))
+    role = Role(transport, fake_clock, grouping)
+    running = asyncio.create_task(role.run(Until.STOPPED))
+    await fake_clock.advance(0.3)
+    assert role.counters.pending == 2
+    transport.elsewhere.add(0)
+    transport.faults.append(memory_transport.Fault[fault])
+    with capture_logs() as logs:
+        await fake_clock.advance(0.3 if fault == "REVOKED" else 5.0)
+        assert role.counters.pending == 0
+        await fake_clock.advance(5.0)
+        role.stopping.set()
+        await fake_clock.drive(asyncio.wait_for(running, None))
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["partition dropped"]
+    assert transport.transfers == []
+
+
 async def test_a_stopped_role_reads_to_the_end_of_what_is_there(
     memory_transport: "type[MemoryTransport]", grouping: "type[Grouping]", fake_clock: "FakeClock"
 ) -> None:
@@ -223,10 +275,12 @@ async def test_a_role_stopped_while_the_transport_is_away_gives_up_after_one_mor
 
 @settings(max_examples=150, deadline=None)
 @given(
-    faults=st.lists(st.integers(0, 4), max_size=60),
+    faults=st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 4]), max_size=60),
     counts=st.lists(st.lists(st.integers(0, 25), min_size=2, max_size=2), min_size=1, max_size=2),
     limit=st.integers(1, 9),
 )
+@example(faults=[0, 0, 0, 2], counts=[[1, 0]], limit=5)  # lost in the drain
+@example(faults=[0, 0, 0, 2], counts=[[3, 0]], limit=5)  # lost with the last batch
 async def test_whatever_fails_every_message_is_stored_once(  # noqa: PLR0917 fixtures
     memory_transport: "type[MemoryTransport]",
     grouping: "type[Grouping]",
