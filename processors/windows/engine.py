@@ -95,15 +95,13 @@ class Engine:
         quiet = np.maximum(self._idle, 3 * due)
         present = views.newest[view] + (monotonic - views.advanced[view]) - self._grid.lateness - quiet
         ready = (monotonic - views.heard[view] >= quiet) & (self._open.end[number] <= present)
-        return self._close_early(number[ready].tolist(), limit)
+        return self._close_early(self._earliest_first(number[ready].tolist())[:limit])
 
     def close_all(self, limit: int) -> Iterator[list[Outgoing]]:
         """Close every window, at most `limit` at a time; what is yielded must be stored before the next is asked for."""
-        while True:
-            number = np.flatnonzero(self._open.view[: self._open.height] >= 0)
-            if not len(number):
-                return
-            yield self._close_early(number.tolist(), limit)
+        numbers = self._earliest_first(np.flatnonzero(self._open.view[: self._open.height] >= 0).tolist())
+        for start in range(0, len(numbers), limit):
+            yield self._close_early(numbers[start : start + limit])
 
     def _take_rows(self, rows: Rows, batch: Batch, outcome: Outcome, monotonic: float, now: float) -> None:
         verdict = self._judge.judge(rows)
@@ -157,16 +155,17 @@ class Engine:
             self.inventory.changed.add(view.number)
         self._views.late[view.number] = pending + len(late) - told
 
-    def _close_early(self, numbers: list[int], limit: int) -> list[Outgoing]:
-        """Close windows that no sample closes, earliest first, and note in the inventory how far."""
+    def _earliest_first(self, numbers: list[int]) -> list[int]:
+        """Sort open windows by what they are, not by their numbers, which depend on how messages came in batches."""
+        window, view = self._open.window[numbers].tolist(), self._open.view[numbers].tolist()
+        named = ((self._views[one].source, self._views[one].view) for one in view)
+        return [number for _, _, number in sorted(zip(window, named, numbers, strict=True))]
+
+    def _close_early(self, numbers: list[int]) -> list[Outgoing]:
+        """Close windows that no sample closes, and note in the inventory how far."""
         views = self._views
-
-        def place(number: int) -> tuple[int, str, str]:
-            view = views[int(self._open.view[number])]
-            return int(self._open.window[number]), view.source, view.view
-
         closings: list[_Closing] = []
-        for number in sorted(numbers, key=place)[:limit]:
+        for number in numbers:
             view = int(self._open.view[number])
             closings.append(_Closing(0, int(self._open.window[number]), number, int(views.late[view])))
             views.late[view] = 0

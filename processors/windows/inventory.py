@@ -10,6 +10,7 @@ from processors.windows.collect import Floats, Rows
 from processors.windows.judge import Verdict
 from processors.windows.shapes import Ints
 from processors.windows.views import NEVER, View, Views, merged
+from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
 from virtpulse.messages.codec import decode, encode
 from virtpulse.messages.source import Source, inventory_key
@@ -34,11 +35,12 @@ class Inventory:
         for message in batch:
             try:
                 record = decode(message.value, Source)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                name = (record.source, record.view or "")
+                view = self._views.find(name) or self._views.add(*name)
+            except (msgspec.DecodeError, UnicodeDecodeError, InvalidError) as error:
                 _log.warning("source record left out", key=message.key, reason=str(error))
                 continue
-            name = (record.source, record.view or "")
-            self._take_up(self._views.find(name) or self._views.add(*name), record, now)
+            self._take_up(view, record, now)
 
     def _take_up(self, view: View, record: Source, now: float) -> None:
         number, views = view.number, self._views

@@ -18,7 +18,7 @@ from virtpulse.messages.sample import MAPS
 Ints = npt.NDArray[np.int64]
 ShapeKey = tuple[str | int | None, ...]
 
-MAX_WINDOW_METRICS: Final = 5 * MAX_METRICS
+MAX_WINDOW_METRICS: Final = 2 * MAX_METRICS
 _SWEEP_ABOVE: Final = 1_000_000
 
 
