@@ -100,9 +100,10 @@ class LiveView:
                 screen.leave()
             except FatalError as error:
                 self._failure = error
-            except BaseException:
+            except Exception as error:  # noqa: BLE001 - it is raised by the next `show`, for whoever runs the sink
+                self._failure = FatalError(f"the live table could not be drawn: {error!r}")
+                self._failure.__cause__ = error
                 screen.leave()
-                raise
 
     def _paint(self, screen: "Screen", table: "LiveTable", log: "KeptStderr | None") -> None:
         while not self._ending.is_set():
