@@ -49,24 +49,24 @@ def main(arguments: Sequence[str]) -> int:
             app.resolved_commands()  # else a command that is not imported yet has no line in the list
         result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
-    except CycloptsError as error:
-        return _fail(f"{error} See {_help_for(error)}", WRONG_USAGE)
-    except UsageError as error:
-        return _fail(str(error), WRONG_USAGE)
-    except VirtpulseError as error:
-        return _fail(str(error), FAILED)
     except BrokenPipeError:
         _forget_output()
         return DONE
-    except OSError as error:  # what no part of ours has put into words, such as a full disk behind standard output
-        _forget_output()
-        return _fail(str(error), FAILED)
-    except KeyboardInterrupt:
-        return FAILED
+    except (CycloptsError, VirtpulseError, OSError, KeyboardInterrupt) as error:
+        return _fail(error)
     return result if isinstance(result, int) else DONE
 
 
-def _fail(text: str, code: int) -> int:
+def _fail(error: BaseException) -> int:
+    """Say what went wrong and return the exit code for it."""
+    code, text = FAILED, str(error) or "interrupted"
+    match error:
+        case CycloptsError():
+            code, text = WRONG_USAGE, f"{error} See {_help_for(error)}"
+        case UsageError():
+            code = WRONG_USAGE
+        case OSError():  # what no part of ours has put into words, such as a full disk behind standard output
+            _forget_output()
     sys.stderr.write(f"virtpulse: {redact(text)}\n")
     return code
 

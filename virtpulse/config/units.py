@@ -26,7 +26,7 @@ class Duration(float):
             count = round(self / seconds)
             if count and count * seconds == self:
                 return f"{count}{unit}"
-        return f"{Decimal(repr(float(self))):f}s"
+        return f"{Decimal(repr(float(self))):f}s" if self else "0s"
 
 
 class Size(int):
