@@ -54,6 +54,9 @@ class FakeClock:
         try:
             await self.settle()
             while not task.done():
+                await self._work_until(lambda: bool(self._timers) or task.done())
+                if task.done():
+                    break
                 assert self._timers, "it waits for something that is not a timer"
                 assert self._timers[0][0] <= end, f"it is not done after {limit} seconds"
                 await self._ring()
@@ -66,6 +69,12 @@ class FakeClock:
         """Let everything run that does not wait for time."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
+
+    async def _work_until(self, reached: Callable[[], bool]) -> None:
+        for _ in range(_TURNS):
+            if reached():
+                return
+            await self.settle()
 
     async def _ring(self) -> None:
         due, _, timer = heapq.heappop(self._timers)

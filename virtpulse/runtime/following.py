@@ -1,5 +1,6 @@
 """Following topics without a group, with everything around it: retry, when to end, and how far is to be read before that."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -37,6 +38,7 @@ class Following:
             if self._over():
                 return None
             wait = WAIT if self._read_until is None else LAST_WAIT
+            await asyncio.sleep(0)  # as with `Reading`
             batch = await self._context.retrying(partial(self._follower.read, self._limit, wait))
             if batch is None:
                 self._all_read()

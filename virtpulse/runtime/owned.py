@@ -14,11 +14,13 @@ class OwnedPartition:
         self.number = assigned.partition
         self.processor = processor
         self._following = {topic: at.following for topic, at in assigned.positions.items()}
+        self._read = {topic: at.first_needed for topic, at in assigned.positions.items()}  # behind `following` while replaying
         self._counters = counters
         self.unacknowledged = 0
 
     def take(self, batch: Batch) -> Output:
         """Replay and process the messages of `batch`; the output is that of the processed ones."""
+        self._read[batch.topic] = batch.positions[-1] + 1
         old = bisect_left(batch.positions, self._following[batch.topic])
         if old:
             self.processor.replay(batch.slice(0, old))
@@ -35,7 +37,8 @@ class OwnedPartition:
     def progress(self) -> Progress:
         """Return where the partition stands now: what the open state was built from, and what is to be processed next."""
         needed = self.processor.first_needed()
-        return Progress(
-            self.number,
-            {topic: Position(min(needed.get(topic, at), at), at) for topic, at in self._following.items()},
-        )
+        positions = {}
+        for topic, following in self._following.items():
+            read = min(self._read[topic], following)  # what is still to be replayed is needed, though not yet in the state
+            positions[topic] = Position(min(needed.get(topic, read), read), following)
+        return Progress(self.number, positions)

@@ -1,5 +1,6 @@
 """Reading as a group, with everything around it: retry, when to end, and how far is to be read before that."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -52,6 +53,7 @@ class Reading:
         if self._over():
             return None
         wait = WAIT if self._read_until is None else LAST_WAIT
+        await asyncio.sleep(0)  # a transport that has read ahead may never wait, and signals would never be seen
         event = await self._context.retrying(partial(self._subscription.read, self._limit, wait))
         match event:
             case Assigned():
