@@ -1,0 +1,44 @@
+"""`python -m benchmarks [NAME ...]`: measure, print a table, and with BENCH_JSON=FILE write one line of JSON for each figure."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from benchmarks import latency, local_log, many_sources, million, producer_cost, wake, window_engine
+from benchmarks.figures import Figure
+from benchmarks.table import show
+
+_ALL: Final[dict[str, Callable[[], Iterator[Figure]]]] = {
+    "window_engine": window_engine.measure,
+    "many_sources": many_sources.measure,
+    "local_log": local_log.measure,
+    "million": million.measure,
+    "latency": latency.measure,
+    "wake": wake.measure,
+    "producer_cost": producer_cost.measure,
+}
+
+
+def main(names: Sequence[str]) -> int:
+    """Measure what is named, or everything. A missed target is shown, but is no failure."""
+    unknown = [name for name in names if name not in _ALL]
+    if unknown:
+        print(f"there is no benchmark {unknown[0]}; there are: {', '.join(_ALL)}", file=sys.stderr)
+        return 2
+    figures: list[Figure] = []
+    for name in names or _ALL:
+        begin = time.monotonic()
+        print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
+        figures += _ALL[name]()
+        print(f"{time.monotonic() - begin:.0f} s", file=sys.stderr)
+    show(figures)
+    if path := os.environ.get("BENCH_JSON"):
+        Path(path).write_bytes(b"".join(figure.json() for figure in figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""From publishing the sample that closes a window to its aggregate readable in another process: three processes on one log."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import orjson
+
+from benchmarks.figures import Figure
+from benchmarks.processes import program, running, virtpulse
+from benchmarks.timing import percentile
+from virtpulse.topics import AGGREGATES, SAMPLES
+from virtpulse.transports.interface import Start, Transport
+from virtpulse.transports.open import open_transport
+
+_WINDOWS: Final = 400
+_PAUSE: Final = 0.03
+_TARGET: Final = 100.0
+_WITHIN: Final = 15.0
+_SETTINGS: Final = ("--set", "processors.windows.size=1s", "--set", "processors.windows.lateness=0s")
+
+
+def measure() -> Iterator[Figure]:
+    """Yield the 99th percentile of the delays of some hundred windows, each of one sample and closed by the next one."""
+    with TemporaryDirectory() as folder:
+        delays = asyncio.run(_delays(Path(folder, "log.db")))
+    yield Figure("latency_p50", percentile(delays, 50) * 1e3, "ms", _TARGET)
+    yield Figure("latency_p99", percentile(delays, 99) * 1e3, "ms", _TARGET)
+
+
+async def _delays(log: Path) -> list[float]:
+    transport = open_transport(f"local:{log}")
+    await transport.start()
+    with running(virtpulse(log, "run", "processor", "windows", *_SETTINGS)):
+        await asyncio.sleep(2.0)  # the worker is up and owns its partition: what is measured is not its start
+        with running(program("publisher", str(log), str(_WINDOWS + 1), str(_PAUSE))):
+            read = await _read_times(transport)
+        sent = await _sent_times(transport)
+    await transport.close()
+    return [moment - sent[end] for end, moment in read.items()]
+
+
+async def _read_times(transport: Transport) -> dict[float, float]:
+    """Return when each window's aggregate was read here, by the window's end, as monotonic seconds."""
+    follower = await transport.follow([AGGREGATES], Start.BEGINNING)
+    read: dict[float, float] = {}
+    while len(read) < _WINDOWS:
+        batch = await follower.read(500, _WITHIN)
+        if batch is None:
+            msg = f"only {len(read)} of {_WINDOWS} aggregates came"
+            raise RuntimeError(msg)
+        now = time.monotonic()
+        read.update((orjson.loads(value)["end"], now) for value in batch.values)
+    return read
+
+
+async def _sent_times(transport: Transport) -> dict[float, float]:
+    """Return when the publisher set out to publish each sample, by its event time, as monotonic seconds."""
+    follower = await transport.follow([SAMPLES], Start.BEGINNING)
+    sent: dict[float, float] = {}
+    while len(sent) <= _WINDOWS and (batch := await follower.read(500, _WITHIN)) is not None:
+        samples = [orjson.loads(value) for value in batch.values]
+        sent.update((sample["time"], sample["facts"]["sent"]) for sample in samples)
+    return sent

@@ -1,0 +1,28 @@
+"""Measuring something and its reference side by side: the machine is shared, so what one meets the other must meet too."""
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+
+Clock = Callable[[], float]
+Work = Callable[[], object]
+
+
+def seconds_of(work: Work, clock: Clock = time.process_time) -> float:
+    """Return the seconds that a call takes; garbage that others left is collected before."""
+    gc.collect()
+    begin = clock()
+    work()
+    return clock() - begin
+
+
+def best_of(rounds: int, works: Sequence[Work], clock: Clock = time.process_time) -> list[float]:
+    """Call each of `works` in turn, `rounds` times over, and return the shortest seconds of each."""
+    taken = [[seconds_of(work, clock) for work in works] for _ in range(rounds)]
+    return [min(column) for column in zip(*taken, strict=True)]
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the smallest value that is not exceeded by `percent` percent of the values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]

@@ -1,0 +1,47 @@
+"""The window engine against a bare decode of the same bytes: CPU time of decoding, judging, summing, and of closing windows."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+import orjson
+
+from benchmarks.figures import Figure
+from benchmarks.fleet import Fleet
+from benchmarks.timing import seconds_of
+from processors.windows.settings import WindowsSettings
+from virtpulse.config.units import Duration
+from virtpulse.transports.interface import Batch
+
+_SOURCES: Final = 1_000
+_SECONDS: Final = 10  # of a round: with windows of 10 s every source closes one
+_ROUNDS: Final = 5
+_TARGET: Final = 3.0
+_SMALL_BATCH: Final = 500
+
+
+def measure() -> Iterator[Figure]:
+    """Yield the engine's cost with windows that stay open, and with windows that close every ten samples."""
+    usual = WindowsSettings()
+    long = WindowsSettings(size=Duration(60))
+    for size, suffix in ((usual.batch, ""), (_SMALL_BATCH, "_batches_of_500")):
+        yield _figure(f"window_engine{suffix}", long, size)
+        yield _figure(f"window_engine_with_aggregates{suffix}", usual, size)
+
+
+def _figure(name: str, settings: WindowsSettings, size: int) -> Figure:
+    fleet = Fleet(_SOURCES, settings, size)
+    fleet.take(fleet.next_batches(5))
+    engine: list[float] = []
+    bare: list[float] = []
+    for _ in range(_ROUNDS):
+        some = fleet.next_batches(_SECONDS)
+        bare.append(seconds_of(partial(_decode, some)))
+        engine.append(seconds_of(partial(fleet.take, some)))
+    return Figure(name, min(engine) / min(bare), "x", _TARGET, "bare orjson.loads of the same bytes")
+
+
+def _decode(some: list[Batch]) -> None:
+    for batch in some:
+        for value in batch.values:
+            orjson.loads(value)
