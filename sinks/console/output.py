@@ -5,7 +5,7 @@ import select
 from typing import Final
 
 from sinks.thread import WorkerThread
-from virtpulse.errors import FatalError
+from virtpulse.errors import FatalError, OutputClosedError
 
 _LAST_WAIT: Final = 1.0  # seconds for which closing waits for a reader that has stalled
 _POLL_MS: Final = 1_000
@@ -30,8 +30,7 @@ class Output:
 def write_all(fd: int, data: bytes) -> None:
     """Write all of `data`; blocks while the reader stalls.
 
-    Raises FatalError when the output was closed; its cause is then the BrokenPipeError, by which whoever runs the
-    sink knows that there is nothing to complain of.
+    Raises OutputClosedError once the reader has left, FatalError where writing fails for another reason.
     """
     rest = memoryview(data)
     try:
@@ -39,7 +38,7 @@ def write_all(fd: int, data: bytes) -> None:
             rest = rest[_write_some(fd, rest) :]
     except BrokenPipeError as error:
         msg = "standard output was closed by its reader"
-        raise FatalError(msg) from error
+        raise OutputClosedError(msg) from error
     except OSError as error:
         msg = f"standard output cannot be written: {error.strerror}"
         raise FatalError(msg) from error

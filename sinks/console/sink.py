@@ -28,8 +28,7 @@ def kind(settings: ConsoleSettings) -> SinkKind:  # noqa: ARG001 - every sink's 
 class ConsoleSink:
     """Shows aggregates on standard output: a live table, lines of text or JSON, as the settings and the output ask for.
 
-    `stdout` and `stderr` are file descriptors. On a write error after the reader has gone, `write` raises FatalError
-    whose cause is the BrokenPipeError: the one way to stop that needs no message.
+    `stdout` and `stderr` are file descriptors. `write` raises OutputClosedError once the reader has left.
     """
 
     def __init__(

@@ -3,6 +3,8 @@
 import math
 from typing import Final
 
+from virtpulse.catalogue import metric, split_key
+
 _BYTES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _COUNTS: Final = ("", "k", "M", "G", "T")
 _NO_VALUE: Final = "–"  # noqa: RUF001 - the dash that stands for nothing is meant
@@ -52,11 +54,15 @@ def duration(seconds: float | None) -> str:
 
 
 def amount(key: str, per_second: float | None) -> str:
-    """Return an amount whose whole is not known, by the second: `1.2 MiB/s` for bytes, `35 k/s` for anything else."""
+    """Return an amount whose whole is not known, by the second: `1.2 MiB/s` for bytes, `35 k/s` for anything else.
+
+    What is bytes, the catalogue says, or for a metric that it does not know a name that ends in `.io`, as OpenTelemetry's do.
+    """
     if per_second is None or not math.isfinite(per_second):
         return _NO_VALUE
-    name = key.partition("@")[0]
-    if name.endswith(".io"):
+    known = metric(key)
+    in_bytes = known.unit == "By" if known else split_key(key)[0].endswith(".io")
+    if in_bytes:
         return _scaled(per_second, 1024.0, _BYTES) + "/s"
     return _scaled(per_second, 1000.0, _COUNTS).rstrip() + "/s"
 
