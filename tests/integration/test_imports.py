@@ -1,0 +1,40 @@
+"""A process pays for what it runs: one that only samples imports nothing that it does not need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# the command as the user runs it, and behind its output a line of what the process has imported by its end
+TOLD = """
+import sys
+from virtpulse.cli.main import main
+code = main(sys.argv[1:])
+print(*sorted({name.partition(".")[0] for name, module in sys.modules.items() if module is not None}))
+sys.exit(code)
+"""
+COMMAND = [sys.executable, "-c", TOLD]
+HEAVY = {"aiohttp", "aiokafka", "aiomqtt", "jsonschema", "numpy", "paho", "rich", "starlette", "uvicorn"}
+
+
+def _imported(command: list[str], folder: Path) -> set[str]:
+    """Run a command to its end in `folder` and return the top-level packages that its process imported."""
+    child = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=50)
+    return set(child.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.slow
+def test_a_process_that_only_samples_imports_nothing_heavy(tmp_path: Path) -> None:
+    command = [*COMMAND, "run", "producer", "host", "--transport", "local:log.db", "--duration", "2s"]
+    imported = _imported(command, tmp_path)
+    assert {"psutil", "sqlite3"} <= imported  # it did sample, and did publish
+    assert not imported & (HEAVY | {"processors", "sinks"})
+
+
+@pytest.mark.slow
+def test_a_processor_imports_neither_a_producer_nor_a_terminal(tmp_path: Path) -> None:
+    command = [*COMMAND, "run", "processor", "windows", "--transport", "local:log.db", "--drain"]
+    imported = _imported(command, tmp_path)
+    assert "numpy" in imported
+    assert not imported & ((HEAVY - {"numpy"}) | {"producers", "sinks", "psutil"})
