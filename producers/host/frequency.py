@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import psutil
+
 from producers.host.deltas import Deltas
 from producers.host.rows import Rows
 from producers.host.slow import Slow
@@ -19,13 +21,14 @@ class _Policy(NamedTuple):
 
 
 class Frequency:
-    """Clock frequencies, summed over the CPUs that are on; nothing where the maximum is unknown, as in most guests."""
+    """Clock frequencies, summed over the CPUs that are on; where the maximum is unknown, as in most guests, the whole is 0."""
 
     name: Final = "cpu frequency"
 
     def __init__(self, sysfs: Path) -> None:
         self._root = sysfs / "devices/system/cpu/cpufreq"
         self._policies = Slow(self._find, _REFRESH)
+        self._told = Slow(_told_by_the_processor, _REFRESH)
 
     def look(self, deltas: Deltas) -> Rows:
         """Return `system.cpu.frequency` in Hz."""
@@ -33,7 +36,8 @@ class Frequency:
         for policy in self._policies.get(deltas.now):
             current += int(policy.path.read_bytes()) * policy.cpus
             maximum += policy.maximum * policy.cpus
-        return Rows(performance={"system.cpu.frequency": (current * 1e3, maximum * 1e3)} if maximum else {})
+        clocks = (current * 1e3, maximum * 1e3) if maximum else (self._told.get(deltas.now), 0.0)
+        return Rows(performance={"system.cpu.frequency": clocks} if clocks[0] else {})
 
     def _find(self) -> list[_Policy]:
         return [
@@ -41,3 +45,11 @@ class Frequency:
             for folder in sorted(self._root.glob("policy[0-9]*"))
             if (cpus := len((folder / "affected_cpus").read_bytes().split()))
         ]
+
+
+def _told_by_the_processor() -> float:
+    """Return the clocks in Hz that /proc/cpuinfo tells, which hardly move without cpufreq; 0 where it tells none."""
+    try:
+        return sum(clock.current for clock in psutil.cpu_freq(percpu=True)) * 1e6
+    except (FileNotFoundError, NotImplementedError):
+        return 0.0
