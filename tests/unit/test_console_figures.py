@@ -102,11 +102,11 @@ def test_amounts_and_durations_stay_short(value: float) -> None:
 
 
 def test_figures_read_as_people_write_them() -> None:
-    assert [percent(value) for value in (41.26, 100.0, 0.0123, 0.0001, None)] == ["41.3 %", "100 %", "0.012 %", "<0.001 %", "–"]  # noqa: RUF001
+    assert [percent(value) for value in (41.26, 100.0, 0.0123, 0.0001, None)] == ["41.3 %", "100 %", "0.012 %", "<0.001 %", "–"]  # noqa: RUF001 the sign that the table shows
     assert [duration(value) for value in (0.00082, 0.0032, 1.4, 0, 2e-9)] == ["820 µs", "3.2 ms", "1.4 s", "0 s", "2 ns"]
     assert amount("system.disk.io@vda.read", 1_258_291.0) == "1.2 MiB/s"
     assert amount("vm.disk.operations@vda", 35_000.0) == "35 k/s"
-    assert span(1.0, 2.0, timing=False) == "1.0–2.0"  # noqa: RUF001
+    assert span(1.0, 2.0, timing=False) == "1.0–2.0"  # noqa: RUF001 the sign that the table shows
     assert not span(None, 2.0, timing=True)
 
 

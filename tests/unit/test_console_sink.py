@@ -87,8 +87,8 @@ async def test_lines_refuse_what_is_no_aggregate_and_show_the_rest(pipe: tuple[i
 async def test_lines_are_aligned_plain_text(pipe: tuple[int, int]) -> None:
     hostile = DOCUMENT.replace(b"web-1", b"a\\u001b[31m\\n")
     first, second, third, fourth = (await shown(pipe, ConsoleSettings(format="lines"), [DOCUMENT, hostile])).decode().splitlines()
-    assert first.split() == ["2026-11-18T11:06:50Z", "web-1", "R", "system.cpu.utilization", "25.0", "%", "20.0–30.0"]  # noqa: RUF001
-    assert second.split()[2:] == ["T", "system.disk.operation_time@vda.read", "1", "ms", "1", "ms–2", "ms"]  # noqa: RUF001
+    assert first.split() == ["2026-11-18T11:06:50Z", "web-1", "R", "system.cpu.utilization", "25.0", "%", "20.0–30.0"]  # noqa: RUF001 the sign that the table shows
+    assert second.split()[2:] == ["T", "system.disk.operation_time@vda.read", "1", "ms", "1", "ms–2", "ms"]  # noqa: RUF001 the sign that the table shows
     assert first.index("R  ") == second.index("T  ")
     assert r"a\x1b[31m\n" in third
     assert all(line.isprintable() for line in (first, second, third, fourth))

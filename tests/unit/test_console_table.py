@@ -72,7 +72,7 @@ def test_a_row_shows_source_metric_family_figure_range_and_history(board: Board,
     for index, value in enumerate((10.0, 50.0, 90.0)):
         board.update(window(index=index, resources={"system.cpu.utilization@user": percentage(value, 5.0, 95.0)}), clock.now)
     row = next(line for line in drawn(board, clock) if "system.cpu" in line)
-    assert row.split() == ["web-1", "system.cpu.utilization@user", "R", "━━━━━━━━━─", "90.0", "%", "5.0–95.0", "▁▅█"]  # noqa: RUF001
+    assert row.split() == ["web-1", "system.cpu.utilization@user", "R", "━━━━━━━━━─", "90.0", "%", "5.0–95.0", "▁▅█"]  # noqa: RUF001 the sign that the table shows
 
 
 def test_the_header_says_sources_samples_late_and_the_age_of_the_window(board: Board, clock: Standing) -> None:
@@ -91,14 +91,14 @@ def test_timings_and_amounts_are_shown_in_their_units(board: Board, clock: Stand
     text = "\n".join(drawn(board, clock))
     assert "1 MiB/s" in text
     assert "1 ms" in text
-    assert "500 µs–2 ms" in text  # noqa: RUF001
+    assert "500 µs–2 ms" in text  # noqa: RUF001 the sign that the table shows
 
 
 def test_a_fault_rate_without_events_has_no_value_and_an_unknown_whole_gives_no_ratio(board: Board, clock: Standing) -> None:
     nothing = Ratio(0.0, 0.0, None, None, None, None, 10)
     board.update(window(faults={"net.errors": nothing}, resources={"net.io": Ratio(0.0, 0.0, None, None, None, None, 1)}), START)
     text = drawn(board, clock)
-    assert any("net.errors" in line and line.endswith("–") for line in text)  # noqa: RUF001
+    assert any("net.errors" in line and line.endswith("–") for line in text)  # noqa: RUF001 the sign that the table shows
     assert any("net.io" in line and "0 B/s" in line for line in text)
 
 

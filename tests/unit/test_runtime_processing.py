@@ -282,7 +282,7 @@ async def test_a_role_stopped_while_the_transport_is_away_gives_up_after_one_mor
 @example(faults=[0, 0, 0, 2], counts=[[1, 0]], limit=5)  # lost in the drain
 @example(faults=[0, 0, 0, 2], counts=[[3, 0]], limit=5)  # lost with the last batch
 @example(faults=[0, 0, 0, 0, 2], counts=[[4, 4]], limit=4)  # one topic goes on while the other is still to be replayed
-async def test_whatever_fails_every_message_is_stored_once(  # noqa: PLR0917 fixtures
+async def test_whatever_fails_every_message_is_stored_once(  # noqa: PLR0917 all are fixtures
     memory_transport: "type[MemoryTransport]",
     grouping: "type[Grouping]",
     new_clock: "Callable[[], FakeClock]",
