@@ -39,7 +39,7 @@ async def test_a_worker_killed_again_and_again_counts_every_message_once(tmp_pat
     await transport.start()
     expected = [b"%d" % number for number in range(COUNT)]
     await transport.publish([Outgoing(SAMPLES, "host", value) for value in expected])
-    moments = random.Random(3)  # noqa: S311 no secret
+    moments = random.Random(3)
     for _ in range(8):
         with grouper(address) as worker:
             assert worker.stdout is not None

@@ -165,7 +165,7 @@ def test_no_name_at_all_breaks_the_frame(source: str, device: str) -> None:
 
 
 def test_the_order_does_not_depend_on_the_order_of_arrival(new_clock: Callable[[], Clock]) -> None:
-    chance = random.Random(7)  # noqa: S311 - a shuffle, no secret
+    chance = random.Random(7)
     windows = [window(f"h{n}", resources={"a.b": percentage(n * 7 % 101)}, faults={"a.c": percentage(n % 3)}) for n in range(40)]
     pictures = set()
     for _ in range(5):

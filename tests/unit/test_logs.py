@@ -17,13 +17,14 @@ from virtpulse.logs import configure, get_logger
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
+    before = structlog.get_config()
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
