@@ -98,7 +98,7 @@ def make_senders(draw: random.Random) -> list[Sender]:
 
 def make_lines(plan: Plan) -> list[list[str]]:
     """Return the log: for each line its documents, `plan.samples` of them in all."""
-    draw = random.Random(plan.seed)  # noqa: S311 no secret
+    draw = random.Random(plan.seed)
     senders = make_senders(draw)
     until = plan.samples / 12
     everything = sorted((sent for sender in senders for sent in sender.send(until, draw)), key=lambda sent: sent[:2])
