@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from benchmarks import latency, local_log, many_sources, million, producer_cost, wake, window_engine
 from benchmarks.figures import Figure
@@ -28,16 +28,21 @@ def main(names: Sequence[str]) -> int:
     if unknown:
         print(f"there is no benchmark {unknown[0]}; there are: {', '.join(_ALL)}", file=sys.stderr)
         return 2
-    figures: list[Figure] = []
-    for name in names or _ALL:
+    with Path(os.environ.get("BENCH_JSON") or os.devnull).open("wb") as stream:
+        show(list(_measured(names or list(_ALL), stream)))
+    return 0
+
+
+def _measured(names: Sequence[str], stream: BinaryIO) -> Iterator[Figure]:
+    """Yield the figures as they are measured, and write each as a line of JSON."""
+    for name in names:
         begin = time.monotonic()
         print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
-        figures += _ALL[name]()
+        for figure in _ALL[name]():
+            stream.write(figure.json())
+            stream.flush()
+            yield figure
         print(f"{time.monotonic() - begin:.0f} s", file=sys.stderr)
-    show(figures)
-    if path := os.environ.get("BENCH_JSON"):
-        Path(path).write_bytes(b"".join(figure.json() for figure in figures))
-    return 0
 
 
 if __name__ == "__main__":
