@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from processors.windows.collect import Floats
+from processors.windows.rows import Floats
 from processors.windows.shapes import Ints
 
 

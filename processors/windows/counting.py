@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from processors.windows.collect import Rows
 from processors.windows.judge import Grid, Verdict
 from processors.windows.openwindows import OpenWindows
+from processors.windows.rows import Rows
 from processors.windows.shapes import Ints, Shapes
 from processors.windows.views import Views
 

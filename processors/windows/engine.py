@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from processors.windows.collect import Collector, Floats, Refusal, Rows
+from processors.windows.collect import Collector
 from processors.windows.counting import Counting
 from processors.windows.emit import Emitter
 from processors.windows.inventory import Inventory
 from processors.windows.judge import Grid, Judge, Verdict
 from processors.windows.openwindows import OpenWindows
+from processors.windows.rows import Floats, Refusal, Rows
 from processors.windows.settings import WindowsSettings
 from processors.windows.shapes import Shapes
 from processors.windows.views import View, Views

@@ -6,8 +6,8 @@ import zlib
 import msgspec
 import numpy as np
 
-from processors.windows.collect import Floats, Rows
 from processors.windows.judge import Verdict
+from processors.windows.rows import Floats, Rows
 from processors.windows.shapes import Ints
 from processors.windows.views import NEVER, View, Views, merged
 from virtpulse.errors import InvalidError

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from processors.windows.collect import Floats, Rows
+from processors.windows.rows import Floats, Rows
 from processors.windows.shapes import Ints
 from processors.windows.views import Views
 

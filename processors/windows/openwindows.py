@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.windows.cells import Cells
-from processors.windows.collect import Floats
 from processors.windows.columns import Columns
+from processors.windows.rows import Floats
 from processors.windows.shapes import Ints, Shape, Shapes
 from processors.windows.views import Facts, View, Views, merged
 from virtpulse.messages.sample import Fact

@@ -1,0 +1,79 @@
+"""The documents of a batch as columns of numbers, and those that are refused."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from processors.windows.shapes import Ints
+from processors.windows.views import Facts
+from virtpulse.errors import InvalidError
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Refusal:
+    """A document that breaks the rules: number of its message in the batch, its number in an array or None, its bytes."""
+
+    message: int
+    index: int | None
+    document: bytes
+    error: InvalidError
+
+
+@dataclass(slots=True)
+class Rows:
+    """The valid documents of a batch as columns, in the order of the log.
+
+    message: number of the message in the batch; index: of the document in the message's array, -1 without one.
+    view, shape: numbers. identity, colons: of the facts. part, whole: the pairs of all rows, one row behind the other;
+    first: where each row's begin; size: how many they are.
+    """
+
+    message: Ints
+    index: Ints
+    view: Ints
+    shape: Ints
+    time: Floats
+    interval: Floats
+    due: Floats
+    identity: Floats
+    colons: Floats
+    part: Floats
+    whole: Floats
+    first: Ints
+    size: Ints
+    facts: list[Facts]
+    documents: list[bytes]
+    ended: dict[int, str]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.documents)
+
+    def without(self, bad: list[int]) -> "Rows":
+        """Return the rows but those whose numbers are in `bad`."""
+        kept = np.delete(np.arange(len(self)), bad)
+        renumbered = {row: number for number, row in enumerate(kept.tolist())}
+        size = self.size[kept]
+        first = np.cumsum(size) - size
+        source = np.repeat(self.first[kept] - first, size) + np.arange(int(size.sum()))
+        return Rows(
+            message=self.message[kept],
+            index=self.index[kept],
+            view=self.view[kept],
+            shape=self.shape[kept],
+            time=self.time[kept],
+            interval=self.interval[kept],
+            due=self.due[kept],
+            identity=self.identity[kept],
+            colons=self.colons[kept],
+            part=self.part[source],
+            whole=self.whole[source],
+            first=first,
+            size=size,
+            facts=[self.facts[row] for row in renumbered],
+            documents=[self.documents[row] for row in renumbered],
+            ended={renumbered[row]: why for row, why in self.ended.items() if row in renumbered},
+        )
