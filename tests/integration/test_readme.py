@@ -23,7 +23,8 @@ from virtpulse.wiring import SETTINGS
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [page for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md") if page.exists()]
 FOLLOWING: Final = "# until Ctrl-C"
-SHORTER: Final = {"--duration 20s": "--duration 3s"}  # long enough to be run, short enough to be tested
+SHORTER: Final = {"--duration 20s": "--duration 5s"}
+SHORT_WINDOWS: Final = {"VIRTPULSE_PROCESSORS__WINDOWS__SIZE": "1s", "VIRTPULSE_PROCESSORS__WINDOWS__LATENESS": "500ms"}
 LIMIT: Final = 30.0  # seconds
 
 
@@ -57,11 +58,12 @@ def typed(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment of a user in a new folder, with a state folder of its own."""
+    """Return the environment of a user in a new folder, with a state folder of its own and windows short enough for a test."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VIRTPULSE_")}
     folder = tmp_path_factory.mktemp("user")
     path = f"{Path(sys.executable).parent}:{kept['PATH']}"
-    return {**kept, "PATH": path, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PWD": str(folder)}
+    own = {"PATH": path, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PWD": str(folder)}
+    return {**kept, **own, **SHORT_WINDOWS}
 
 
 @pytest.mark.slow
@@ -83,10 +85,10 @@ def run_to_its_end(line: Line, environment: dict[str, str]) -> None:
     )
     assert done.returncode == 0, (line, done.stderr)
     assert "Traceback" not in done.stderr, (line, done.stderr)
-    if not re.search(r"virtpulse (schema|version)", line.text):
+    if not re.search(r"virtpulse (schema|version|--install)", line.text):
         assert all(isinstance(orjson.loads(document), dict) for document in done.stdout.splitlines()), line
     if re.match(r"virtpulse (up|watch|check|sources|positions show|schema|version)", line.text):
-        silent = ("deadletters", ">", '"jsonl"]')
+        silent = ("deadletters", ">", "jsonl")
         assert done.stdout or any(word in line.text for word in silent), line
 
 
@@ -128,7 +130,8 @@ def test_every_file_that_is_named_is_there() -> None:
     programs = re.findall(r"python (\S+\.py)", text)
     layout = re.findall(r"^((?:virtpulse|producers|processors|sinks|tests|benchmarks)/\S*)  ", text, re.MULTILINE)
     assert len(layout) == 12
-    assert [name for name in (*links, *programs, *layout) if not (ROOT / name).exists()] == []
+    paths = re.findall(r"`((?:virtpulse|producers|processors|sinks|tests|benchmarks|docs)/[a-z_/.]*(?:\.py|/))`", text)
+    assert [name for name in (*links, *programs, *layout, *paths) if not (ROOT / name).exists()] == []
 
 
 def kind_of(document: dict[str, object]) -> str:
