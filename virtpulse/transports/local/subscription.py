@@ -46,6 +46,8 @@ class LocalSubscription:
             if left <= 0:
                 break
             await self._bell.changed(seen, left if self._tenure else min(left, _ATTEMPT_SECONDS))
+            if self._bell.count == seen and self._clock.monotonic() >= until:  # the next call looks in any case
+                break
         return Waiting((0,) if self._tenure and not self._closed else ())
 
     async def transfer(self, messages: Sequence[Outgoing], progress: Progress) -> None:
