@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.windows.rows import Floats, Refusal, Rows
-from processors.windows.shapes import Ints, Shapes
+from processors.windows.shapes import Ints
 from processors.windows.views import Views
 from virtpulse.errors import InvalidError
 from virtpulse.messages import bounds
@@ -20,9 +20,8 @@ _TOGETHER: Final = 256  # documents whose colons are counted at once: so many fi
 class Checker:
     """Says which rows break a rule; the rules are those of `read_sample`."""
 
-    def __init__(self, views: Views, shapes: Shapes, ahead: float) -> None:
+    def __init__(self, views: Views, ahead: float) -> None:
         self._views = views
-        self._shapes = shapes
         self._ahead = ahead
 
     def check(self, rows: Rows, times: Floats, refusals: list[Refusal]) -> tuple[Rows, list[Refusal]]:
@@ -62,8 +61,7 @@ class Checker:
         A name that stands twice is seen by its colon; so is a field that we don't know, which is no fault. Text that is
         not ASCII or has escapes is flagged too, since its bytes prove nothing.
         """
-        expected = 2 + self._shapes.colons[rows.shape] + self._views.colons[rows.view]
-        expected += rows.colons.astype(np.int64)
+        expected = 2 + self._views.colons[rows.view] + rows.colons.astype(np.int64)
         expected += ~np.isnan(rows.interval)
         expected += ~np.isnan(rows.due)
         for row in rows.ended:

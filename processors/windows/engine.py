@@ -70,8 +70,7 @@ class Engine:
 
     def take(self, batch: Batch, monotonic: float, now: float) -> Outcome:
         """Take messages into account, in the order of the log."""
-        self._shapes.sweep(self._open.layouts)
-        rows, refusals = self._collector.collect(batch)
+        rows, refusals = self._collector.collect(batch, self._open.layouts)
         outcome = Outcome(refusals=refusals)
         if len(rows):
             self._take_rows(rows, batch, outcome, monotonic, now)

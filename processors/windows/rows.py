@@ -27,7 +27,8 @@ class Rows:
     """The valid documents of a batch as columns, in the order of the log.
 
     message: number of the message in the batch; index: of the document in the message's array, -1 without one.
-    view, shape: numbers. identity, colons: of the facts. part, whole: the pairs of all rows, one row behind the other;
+    view, shape: numbers. identity: of the facts; colons: those that the JSON of the
+    maps and the facts needs. part, whole: the pairs of all rows, one row behind the other;
     first: where each row's begin; size: how many they are.
     """
 
