@@ -13,6 +13,7 @@ from virtpulse.errors import InvalidError, RefusedError
 from virtpulse.runtime.context import Context
 
 BATCH: Final = 500
+BATCH_BYTES: Final = 4 << 20  # or 500 of the largest messages would take half a gigabyte
 
 _LINGER: Final = 0.05  # seconds that a batch waits for more lines
 _SHOW_EVERY: Final = 0.2  # seconds
@@ -27,6 +28,7 @@ class Sender:
         self._parse = parse
         self._pacing = pacing
         self._waiting: list[Ready] = []
+        self._waiting_bytes = 0
         self._shown: float | None = None
 
     async def send_all(self, reader: LineReader) -> Tally:
@@ -53,7 +55,8 @@ class Sender:
             for ready in self._parse(line, self.tally):
                 await self._hold_back(ready)
                 self._waiting.append(ready)
-                if len(self._waiting) >= BATCH:
+                self._waiting_bytes += len(ready.message.value)
+                if len(self._waiting) >= BATCH or self._waiting_bytes >= BATCH_BYTES:
                     await self._flush()
 
     async def _hold_back(self, ready: Ready) -> None:
@@ -63,7 +66,7 @@ class Sender:
             await self._context.clock.sleep(wait)
 
     async def _flush(self) -> None:
-        batch, self._waiting = self._waiting, []
+        batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if not batch:
             return
         refused: dict[int, str] = {}
