@@ -19,7 +19,7 @@ _ROUNDS: Final = 5
 _WITHIN: Final = 180.0
 _OPEN_TARGET: Final = 0.2
 _READY_TARGET: Final = 1.0
-_READY_RATIO_TARGET: Final = 1.2
+_READY_RATIO_TARGET: Final = 1.5
 _GROWTH_TARGET: Final = 32.0
 _AMOUNTS: Final = (
     b'"interval":1.0,"resources":{"vm.cpu.utilization":[1.7,4.0],"vm.memory.utilization":[6.1e9,8.5e9]},'

@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from benchmarks.figures import Figure
-from benchmarks.processes import cpu_seconds, program, running, virtpulse
+from benchmarks.processes import thread_cpu_seconds, program, running, virtpulse
 from benchmarks.timing import percentile
 from virtpulse.topics import SAMPLES
 from virtpulse.transports.interface import Start
@@ -55,6 +55,6 @@ async def _delays(log: Path) -> list[float]:
 def _idle(log: Path) -> float:
     with running(virtpulse(log, "watch", "samples", "--from", "now")) as reader:
         time.sleep(_SETTLE)
-        before = cpu_seconds(reader.pid)
+        before = thread_cpu_seconds(reader.pid)
         time.sleep(_IDLE)
-        return (cpu_seconds(reader.pid) - before) / _IDLE
+        return (thread_cpu_seconds(reader.pid) - before) / _IDLE
