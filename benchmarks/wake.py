@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from benchmarks.figures import Figure
-from benchmarks.processes import thread_cpu_seconds, program, running, virtpulse
+from benchmarks.processes import program, running, thread_cpu_seconds, virtpulse
 from benchmarks.timing import percentile
 from virtpulse.topics import SAMPLES
 from virtpulse.transports.interface import Start
