@@ -37,10 +37,12 @@ class Cells:
         self._used += size
         return self._used - size
 
-    def give_back(self, first: int, size: int) -> None:
-        """Take cells back and make them fresh."""
-        self._clear(slice(first, first + size))
-        self._free.setdefault(size, []).append(first)
+    def give_back(self, first: Ints, size: Ints) -> None:
+        """Take runs of cells back, `size` from `first` on, and make them fresh."""
+        starts = np.cumsum(size) - size
+        self._clear(np.repeat(first - starts, size) + np.arange(int(size.sum())))
+        for one, length in zip(first.tolist(), size.tolist(), strict=True):
+            self._free.setdefault(length, []).append(one)
 
     def add(self, cell: Ints, part: Floats, whole: Floats) -> None:
         """Add a pair to each cell, in order; a cell may stand several times.
@@ -64,13 +66,13 @@ class Cells:
         """Move cells that lie side by side to other, fresh ones."""
         for column in (self.part, self.whole, self.low, self.high, self.latest, self.count, self.unknown):
             column[target] = column[first : first + len(target)]
-        self.give_back(first, len(target))
+        self.give_back(np.array([first]), np.array([len(target)]))
 
     def reset(self) -> None:
         """Give all memory back; for when no window is open."""
         self.__init__()  # type: ignore[misc] # the same object must go on: others hold it
 
-    def _clear(self, where: slice) -> None:
+    def _clear(self, where: slice | Ints) -> None:
         self.part[where] = 0.0
         self.whole[where] = 0.0
         self.low[where] = math.inf

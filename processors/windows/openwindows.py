@@ -73,9 +73,7 @@ class OpenWindows(Columns):
     def close(self, numbers: list[int]) -> list[int]:
         """Close windows whose content has been read; return those places on the time line where none is open any more."""
         empty: list[int] = []
-        for number, view_number, window, base, layout in zip(
-            numbers, *(column[numbers].tolist() for column in (self.view, self.window, self.base, self.layout)), strict=True
-        ):
+        for number, view_number, window in zip(numbers, self.view[numbers].tolist(), self.window[numbers].tolist(), strict=True):
             view = self._views[view_number]
             view.open.remove((window, number))
             self._views.next_end[view_number] = min((self.end[other] for _, other in view.open), default=math.inf)
@@ -84,8 +82,8 @@ class OpenWindows(Columns):
             if not others:
                 del self.by_window[window]
                 empty.append(window)
-            self.cells.give_back(base, self._shapes.by_number[layout].size)
             self.facts[number] = _NONE
+        self.cells.give_back(self.base[numbers], self._shapes.sizes[self.layout[numbers]])
         self.give_back(numbers)
         if not self.by_window:
             self.cells.reset()

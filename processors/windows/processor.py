@@ -76,9 +76,8 @@ class WindowsProcessor:
 
     def _late(self, late: Late, batch: Batch) -> Outgoing:
         """Return the sample as it came, with the windows that it missed as its last field."""
-        missed = orjson.dumps(late.missed)
-        document = late.document.rstrip()[:-1] + b',"missed":' + missed + b"}"
-        return Outgoing(LATE, batch.keys[late.message], document, self._partition)
+        document = {**orjson.loads(late.document), "missed": late.missed}
+        return Outgoing(LATE, batch.keys[late.message], orjson.dumps(document), self._partition)
 
 
 def _dead_letters(outcome: Outcome, batch: Batch) -> Iterable[Outgoing]:
