@@ -17,7 +17,7 @@ from virtpulse.transports.interface import Batch, Message
 
 app = App(name="sources", help="Look at the inventory.")
 
-_HEADING: Final = "last seen            source"
+_HEADING: Final = "last noted           source"
 _log = get_logger(__name__)
 
 
