@@ -6,7 +6,7 @@ import msgspec
 
 from virtpulse.errors import InvalidError
 from virtpulse.messages.reading import WHOLE, documents
-from virtpulse.transports.interface import Batch
+from virtpulse.transports.interface import MAX_MESSAGE_BYTES, Batch
 
 _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
 _ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")  # in JSON a line end can only stand between tokens
@@ -29,7 +29,7 @@ def split(batch: Batch) -> Documents:
     found = Documents([], [], {})
     for index, value in enumerate(batch.values):
         try:
-            lines = [_line(document) for document in documents(value)] if value else []
+            lines = [_line(document) for document in documents(value, MAX_MESSAGE_BYTES)] if value else []
         except InvalidError as error:
             found.refused[index] = error.reason
             continue

@@ -60,3 +60,7 @@ class InvalidError(VirtpulseError):
         self.field = field
         self.reason = reason
         super().__init__(reason)
+
+    def bare(self) -> "InvalidError":
+        """Return the same without its traceback, which holds on to all that was parsed: for keeping many of them."""
+        return InvalidError(self.field, self.reason)

@@ -84,7 +84,7 @@ class Checker:
         try:
             sample = read_sample(rows.documents[row])
         except InvalidError as error:
-            return error
+            return error.bare()
         if sample.time > limit:
             ahead = sample.time - limit + self._ahead
             reason = (

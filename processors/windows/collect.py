@@ -199,7 +199,7 @@ class Collector:
         try:
             inner = documents(raw) if index < 0 else [raw]
         except InvalidError as wrong:
-            found.refusals.append(Refusal(message, None, raw, wrong))
+            found.refusals.append(Refusal(message, None, raw, wrong.bare()))
             return
         if inner != [raw]:
             self._read(found, zip(inner, repeat(message), count(), strict=False))
@@ -221,5 +221,5 @@ def _explained(raw: bytes, error: InvalidError) -> InvalidError:
     try:
         read_sample(raw)
     except InvalidError as better:
-        return better
-    return error
+        return better.bare()
+    return error.bare()

@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from processors.windows.views import View, Views
 from virtpulse.errors import InvalidError
 from virtpulse.messages.sample import MAPS
 from virtpulse.transports.interface import Batch, Outgoing
+
+_STUCK: Final = 60.0  # seconds that a view's event time may stand still beyond its window, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Engine:
         self._shapes = Shapes()
         self._open = OpenWindows(self._views, self._shapes)
         self._collector = Collector(self._views, self._shapes, float(settings.ahead))
-        self._judge = Judge(self._grid, self._views)
+        self._judge = Judge(self._grid, self._views, self._shapes)
         self._counting = Counting(self._grid, self._views, self._shapes, self._open)
         self._emitter = Emitter(self._grid, self._views, self._shapes, self._open, partition)
         self.inventory = Inventory(self._views, float(settings.forget), partition)
@@ -87,14 +90,20 @@ class Engine:
         self.inventory.changed.clear()
 
     def close_quiet(self, monotonic: float, limit: int) -> list[Outgoing]:
-        """Close windows of views that have been quiet, at most `limit`; only for when all messages were read."""
+        """Close windows of views that have been quiet, at most `limit`; only for when all messages were read.
+
+        A view that goes on sending while its event time stands still is taken for quiet too, after a while: its windows
+        would grow for ever.
+        """
         number = np.flatnonzero(self._open.view[: self._open.height] >= 0)
         view = self._open.view[number]
         views = self._views
         due = np.where(views.due[view] > 0, views.due[view], views.interval[view])
         quiet = np.maximum(self._idle, 3 * due)
-        present = views.newest[view] + (monotonic - views.advanced[view]) - self._grid.lateness - quiet
-        ready = (monotonic - views.heard[view] >= quiet) & (self._open.end[number] <= present)
+        still = monotonic - views.advanced[view]
+        present = views.newest[view] + still - self._grid.lateness - quiet
+        stuck = still >= self._grid.size + self._grid.lateness + np.maximum(quiet, _STUCK)
+        ready = ((monotonic - views.heard[view] >= quiet) | stuck) & (self._open.end[number] <= present)
         return self._close_early(self._earliest_first(number[ready].tolist())[:limit])
 
     def close_all(self, limit: int) -> Iterator[list[Outgoing]]:
@@ -107,7 +116,7 @@ class Engine:
         verdict = self._judge.judge(rows)
         positions = np.asarray(batch.positions, np.int64)
         taken_in: Floats = np.asarray(batch.times, np.float64)[rows.message]
-        for row in self._counting.count(rows, verdict, positions[rows.message]):
+        for row in dict.fromkeys(self._counting.count(rows, verdict, positions[rows.message])):
             outcome.refusals.append(_too_wide(rows, row))
         self.inventory.see(rows, verdict, taken_in, monotonic, now)
         late = np.flatnonzero(verdict.missed.any(axis=1))
@@ -185,4 +194,5 @@ class Engine:
 
 def _too_wide(rows: Rows, row: int) -> Refusal:
     reason = "the window holds too many metrics already: those of this sample were not counted"
-    return Refusal(int(rows.message[row]), None, rows.documents[row], InvalidError(MAPS[0], reason))
+    index = int(rows.index[row])
+    return Refusal(int(rows.message[row]), None if index < 0 else index, rows.documents[row], InvalidError(MAPS[0], reason))

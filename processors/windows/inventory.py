@@ -17,6 +17,7 @@ from virtpulse.messages.source import Source, inventory_key
 from virtpulse.topics import SOURCES
 from virtpulse.transports.interface import Batch, Outgoing
 
+_HEARD_LATELY = 3_600.0
 _log = get_logger(__name__)
 _ENDED = {"shutdown": "shutdown", "deleted": "deleted", "migrated": "migrated", "stopped": "stopped"}
 
@@ -78,11 +79,16 @@ class Inventory:
             if view is not None:
                 self._views.remove(view)
 
-    def forgotten(self, now: float) -> list[Outgoing]:
-        """Drop the views without a sample for as long as `forget`, and return what removes their records."""
+    def forgotten(self, now: float, monotonic: float) -> list[Outgoing]:
+        """Drop the views without a sample for as long as `forget`, and return what removes their records.
+
+        None that was heard a short while ago: the clock may have jumped.
+        """
         views = self._views
         height = views.height
         old = views.sighted[:height] & (views.last[:height] < now - self._forget) & np.isinf(views.next_end[:height])
+        heard = np.where(np.isinf(views.heard[:height]), -np.inf, views.heard[:height])
+        old &= monotonic - heard >= min(self._forget, _HEARD_LATELY)
         removed = []
         for number in np.flatnonzero(old).tolist():
             view = views[number]

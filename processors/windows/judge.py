@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.windows.rows import Floats, Rows
-from processors.windows.shapes import Ints
+from processors.windows.shapes import Ints, Shapes
 from processors.windows.views import Views
 
 Bools = npt.NDArray[np.bool_]
@@ -66,9 +66,10 @@ class Verdict:
 class Judge:
     """Decides; keeps the identities of the samples that open windows hold."""
 
-    def __init__(self, grid: Grid, views: Views) -> None:
+    def __init__(self, grid: Grid, views: Views, shapes: Shapes) -> None:
         self._grid = grid
         self._views = views
+        self._shapes = shapes
         self._seen: dict[int, set[int]] = {}
 
     def judge(self, rows: Rows) -> Verdict:
@@ -142,7 +143,7 @@ class Judge:
     def _identities(self, rows: Rows) -> npt.NDArray[np.uint64]:
         """Return a 64-bit hash of each row's view, shape, time, spans, facts and pairs, its factors drawn at random."""
         head = np.stack((rows.time, rows.interval, rows.due, rows.identity)).view(np.uint64)
-        numbers = np.stack((rows.view, rows.shape)).view(np.uint64)
+        numbers = np.stack((rows.view, self._shapes.identities[rows.shape])).view(np.uint64)
         total: npt.NDArray[np.uint64] = _mixed(head, _FACTORS[:4, None]).sum(0) + _mixed(numbers, _FACTORS[4:6, None]).sum(0)
         some = np.flatnonzero(rows.size)
         if len(some):

@@ -60,7 +60,7 @@ class WindowsProcessor:
         messages = self._engine.close_quiet(self._clock.monotonic(), _MOST_AT_ONCE)
         if now >= self._next_forget:
             self._next_forget = now + _FORGET_EVERY
-            messages += inventory.forgotten(now)
+            messages += inventory.forgotten(now, self._clock.monotonic())
             inventory.renew(now)
         return Output(messages=[*messages, *inventory.records()])
 

@@ -8,6 +8,7 @@ from virtpulse.config.units import Duration
 from virtpulse.errors import UsageError
 
 _MOST_OVERLAPPING = 1_000
+_MOST_AT_ONCE = 100_000
 
 
 class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,8 +40,8 @@ class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.overlapping > _MOST_OVERLAPPING:
             msg = f"processors.windows.hop must be at least size / {_MOST_OVERLAPPING}, got {self.step:g} s"
             raise UsageError(msg)
-        if self.batch < 1:
-            msg = f"processors.windows.batch must be at least 1, got {self.batch}"
+        if not 1 <= self.batch <= _MOST_AT_ONCE:
+            msg = f"processors.windows.batch must be from 1 to {_MOST_AT_ONCE}, got {self.batch}"
             raise UsageError(msg)
 
     @property

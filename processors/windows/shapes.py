@@ -12,6 +12,7 @@ from virtpulse.messages.sample import MAPS
 Ints = npt.NDArray[np.int64]
 Column = tuple[int, str]  # a metric: its map, as an index into MAPS, and its key
 
+_MOST_PAIRS: Final = 10_000  # of shapes of which is remembered how they fit together
 MAX_WINDOW_METRICS: Final = 2 * MAX_METRICS
 
 
@@ -43,6 +44,7 @@ class Shapes:
         self.held = 0
         self.by_number: list[Shape] = []
         self.sizes: Ints = np.zeros(0, np.int64)
+        self.identities: Ints = np.zeros(0, np.int64)  # hashes of the metrics: numbers are used again
 
     def of(self, columns: Iterable[Column]) -> Shape:
         """Return the shape of these metrics."""
@@ -54,6 +56,8 @@ class Shapes:
         pair = (layout.number, shape.number)
         if pair not in self._unions:
             columns = {*layout.columns, *shape.columns}
+            if len(self._unions) > _MOST_PAIRS:
+                self._unions.clear()
             self._unions[pair] = None if len(columns) > MAX_WINDOW_METRICS else self.of(columns)
         return self._unions[pair]
 
@@ -63,6 +67,8 @@ class Shapes:
         if pair not in self._places:
             index = {column: place for place, column in enumerate(layout.columns)}
             found = [index.get(column, -1) for column in shape.columns]
+            if len(self._places) > _MOST_PAIRS:
+                self._places.clear()
             self._places[pair] = None if -1 in found else np.array(found, np.int64)
         return self._places[pair]
 
@@ -85,8 +91,9 @@ class Shapes:
         else:
             self.by_number[number] = shape
         if number >= len(self.sizes):
-            self.sizes = np.concatenate((self.sizes, np.zeros(max(64, 2 * number), np.int64)))
-        self.sizes[number] = shape.size
+            room = np.zeros(max(64, 2 * number), np.int64)
+            self.sizes, self.identities = np.concatenate((self.sizes, room)), np.concatenate((self.identities, room))
+        self.sizes[number], self.identities[number] = shape.size, hash(columns)
         self._by_columns[columns] = shape
         self.held += shape.size
         return shape

@@ -29,7 +29,7 @@ class Facts:
         if content is None:
             self.identity, self.colons = -1.0, 0.0
             return
-        self.identity = float(hash(frozenset(content.items())) & (1 << 52) - 1)
+        self.identity = float(hash(frozenset((key, repr(fact)) for key, fact in content.items())) & (1 << 52) - 1)
         texts = (text.count(":") for pair in content.items() for text in pair if isinstance(text, str))
         self.colons = float(1 + len(content) + sum(texts))
 
@@ -162,7 +162,7 @@ def facts_of(content: dict[str, Fact] | None) -> Facts:
 
 def merged(facts: dict[str, Fact], more: dict[str, Fact]) -> dict[str, Fact]:
     """Return the facts with `more` over them; where they become too many, those that were set first go."""
-    both = {**facts, **more}
+    both = {**{key: fact for key, fact in facts.items() if key not in more}, **more}
     for key in list(both)[: max(0, len(both) - bounds.MAX_FACTS)]:
         del both[key]
     return both

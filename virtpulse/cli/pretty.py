@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from virtpulse.messages.bounds import MAX_AMOUNT
 from virtpulse.messages.sample import MAPS
 
 _UNPRINTABLE: Final = str.maketrans(dict.fromkeys((*range(32), *range(127, 160)), "?"))
@@ -53,12 +54,12 @@ def _time(seconds: object) -> str:
     try:
         return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     except (ValueError, OverflowError, OSError):
-        return f"{seconds:g}"
+        return "?"
 
 
 def _pair(pair: object, *, timing: bool) -> str:
     match pair:
-        case [int() | float() as part, int() | float() as whole] if whole:
+        case [int() | float() as part, int() | float() as whole] if whole and max(abs(part), abs(whole)) <= MAX_AMOUNT:
             return _seconds(part / whole) if timing else f"{100 * part / whole:.1f} %"
         case _:
             return "-"

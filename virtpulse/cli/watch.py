@@ -26,7 +26,7 @@ from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.following import Following
 from virtpulse.runtime.until import Until
 from virtpulse.topics import TopicName
-from virtpulse.transports.interface import Batch, Message, Start
+from virtpulse.transports.interface import MAX_MESSAGE_BYTES, Batch, Message, Start
 
 app = App(name="watch")
 
@@ -146,7 +146,7 @@ async def _follow(configuration: Configuration, topic: TopicName, start: Start, 
 def _documents(message: Message) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """Yield the documents of a message; what is none, such as a line sent raw, is said in the log."""
     try:
-        found = [(raw, msgspec.json.decode(raw)) for raw in documents(message.value)] if message.value else []
+        found = [(raw, msgspec.json.decode(raw)) for raw in documents(message.value, MAX_MESSAGE_BYTES)] if message.value else []
     except (InvalidError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         _log.warning("not shown: message is not JSON", topic=message.topic, position=message.position, reason=str(error))
         return

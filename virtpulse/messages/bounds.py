@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
-MAX_DOCUMENTS: Final = 20_000
+MAX_DOCUMENTS: Final = 10_000
 MAX_METRICS: Final = 2_000
 MAX_SOURCE_CHARS: Final = 255
 MAX_SOURCE_SEGMENTS: Final = 8
@@ -12,8 +12,9 @@ MAX_KEY_CHARS: Final = 200
 MAX_FACTS: Final = 100
 MAX_FACT_CHARS: Final = 1_000
 MAX_AMOUNT: Final = 1e300  # a window would need 10^8 such amounts before its sum became infinite
+MAX_FACT: Final = 2**53  # what every JSON reader keeps exactly
 MAX_TIME: Final = 253_402_300_799.0  # the last second of the year 9999
-MAX_INTERVAL: Final = 366 * 86_400.0
+MAX_INTERVAL: Final = 86_400.0  # three times that a window may wait for a quiet source, and the log holds on to its start
 DEAD_LETTER_BYTES: Final = 1_000
 
 SOURCE: Final = re.compile(r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._:-]+(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._:-]+)*")

@@ -28,13 +28,14 @@ class _Repeated(dict[str, Any]):
     name = ""
 
 
-def documents(value: bytes) -> list[bytes]:
+def documents(value: bytes, most_bytes: int = bounds.MAX_MESSAGE_BYTES) -> list[bytes]:
     """Return the documents of a message as they stand in it: those of its array, or the message itself.
 
+    `most_bytes` is the bound of messages from outside; what we made of such, as an aggregate, may be larger.
     Raises InvalidError for a message that is too large, not UTF-8, an array that is not JSON or has too many documents.
     """
-    if len(value) > bounds.MAX_MESSAGE_BYTES:
-        _refuse(WHOLE, f"message must have at most {bounds.MAX_MESSAGE_BYTES} bytes, got {len(value)}")
+    if len(value) > most_bytes:
+        _refuse(WHOLE, f"message must have at most {most_bytes} bytes, got {len(value)}")
     try:
         value.decode()
     except UnicodeDecodeError as error:
@@ -192,9 +193,9 @@ def check_facts(field: str, value: object) -> None:
         if len(key) > bounds.MAX_KEY_CHARS:
             _refuse(f"{field}.{_short(key)}", f"a key of {field} must have at most {bounds.MAX_KEY_CHARS} characters")
         text = isinstance(fact, str) and len(fact) <= bounds.MAX_FACT_CHARS
-        number = isinstance(fact, (int, float)) and -bounds.MAX_AMOUNT <= fact <= bounds.MAX_AMOUNT
+        number = isinstance(fact, (int, float)) and -bounds.MAX_FACT <= fact <= bounds.MAX_FACT
         if not text and not number:
-            allowed = f"a text of at most {bounds.MAX_FACT_CHARS} characters, a number, true or false"
+            allowed = f"a text of at most {bounds.MAX_FACT_CHARS} characters, true, false or a number of at most 2^53"
             _refuse(f"{field}.{_short(key)}", f"{field}.{_short(key)} must be {allowed}, got {_shown(fact)}")
 
 
