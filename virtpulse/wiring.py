@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -26,6 +26,13 @@ from virtpulse.transports.open import open_transport
 
 Section = Literal["producers", "processors", "sinks"]
 S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Group(NamedTuple):
+    """The topics that a group reads, and the compacted ones that hold its state."""
+
+    inputs: Sequence[str]
+    states: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +143,16 @@ def stages(setting: Setting, roles: Mapping[Section, Iterable[str]]) -> list[Sta
     return [_STAGES[section](setting, name) for section, asked in roles.items() for name in asked]
 
 
-def groups(configuration: Configuration, clock: Clock) -> dict[str, Sequence[str]]:
-    """Return the topics that each group of the known roles reads; a role without a group has no positions."""
-    found: dict[str, Sequence[str]] = {}
+def groups(configuration: Configuration, clock: Clock) -> dict[str, Group]:
+    """Return each group of the known roles; a role without a group has no positions."""
+    found: dict[str, Group] = {}
     for build in _PROCESSORS.values():
         kind, _ = build(configuration, clock)
-        found[kind.name] = kind.inputs
+        found[kind.name] = Group(kind.inputs, kind.states)
     for open_sink in _SINKS.values():
         sink_kind, _ = open_sink(configuration, clock)
         if sink_kind.group is not None:
-            found[sink_kind.group] = sink_kind.inputs
+            found[sink_kind.group] = Group(sink_kind.inputs)
     return found
 
 

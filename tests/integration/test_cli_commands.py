@@ -123,6 +123,32 @@ def test_positions_are_shown_and_reset(run: Run, tmp_path: Path) -> None:
     assert (end["following"], end["first_needed"], end["lag"]) == (end["end"], end["end"], 0)
 
 
+def test_after_a_reset_everything_is_handled_again_and_nothing_is_late(run: Run, tmp_path: Path) -> None:
+    lines = [sample(f"h/{number % 3}", float(number)) for number in range(60)]
+    run("publish", "samples", write(tmp_path / "s.jsonl", *lines))
+    drained = ("run", "processor", "windows", "--drain")
+    run(*drained)
+    once = run("watch", "aggregates", "--drain").documents
+    assert run("positions", "reset", "windows", "--to", "start").code == 0
+    assert run("sources", "list").documents == []
+    run(*drained)
+    assert run("watch", "aggregates", "--drain").documents == [*once, *once]
+    assert run("watch", "late", "--drain").out == ""
+    assert len(run("sources", "list").documents) == 3
+
+
+def test_a_reset_takes_more_state_than_one_step_holds(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virtpulse.cli.positions._STEP", 3)
+    lines = [sample(f"h/{number}", float(time)) for number in range(10) for time in (1, 30)]
+    run("publish", "samples", write(tmp_path / "s.jsonl", *lines))
+    run("run", "processor", "windows", "--drain")
+    assert len(run("sources", "list").documents) == 10
+    assert run("positions", "reset", "windows", "--to", "end").code == 0
+    assert run("sources", "list").documents == []
+    (end,) = run("positions", "show").documents
+    assert (end["following"], end["lag"]) == (end["end"], 0)
+
+
 def test_check_says_what_would_run_and_with_what(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "virtpulse.toml", 'transport = "local:x.db"', "[processors.windows]", 'size = "90s"')
     result = run("check", "--set", 'up.sinks=["jsonl"]')
@@ -189,6 +215,7 @@ def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> No
         (("publish", "samples", "--speed", "0"), "--speed must be"),
         (("publish", "samples", "--speed", "1", "--raw"), "--speed must be"),
         (("positions", "reset", "windoes"), "there are: windows"),
+        (("positions", "show", "nogroup"), 'the group "nogroup" is not known; there are: windows'),
     ],
 )
 def test_wrong_usage_is_said_in_one_line_and_ends_with_2(run: Run, arguments: tuple[str, ...], said: str) -> None:

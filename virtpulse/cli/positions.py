@@ -14,7 +14,7 @@ from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
 from virtpulse.errors import RetryableError, UsageError
 from virtpulse.runtime.closing import closing
-from virtpulse.transports.interface import Assigned, Position, Progress, Subscription, Transport
+from virtpulse.transports.interface import Assigned, Outgoing, Position, Progress, Subscription, Transport
 
 app = App(name="positions", help="Look at, or set, where each group stands in the log.")
 
@@ -22,6 +22,7 @@ To = Literal["start", "end"]
 
 _HEADING: Final = f"{'group':<16} {'topic':<12} {'partition':>9} {'needed':>12} {'following':>12} {'end':>12} {'lag':>10}"
 _OWN_WITHIN: Final = 8.0  # seconds; a worker that died is taken over within 5
+_STEP: Final = 5_000  # messages that are stored as one step
 
 
 class Standing(NamedTuple):
@@ -60,8 +61,10 @@ def show(
         common: The options of every command.
     """
     configuration = configured(common or Common())
-    known = list(wiring.groups(configuration, SystemClock())) if group is None else [group]
-    standings = execute(_standings(configuration, known))
+    groups = wiring.groups(configuration, SystemClock())
+    if group is not None:
+        _require(group, groups)
+    standings = execute(_standings(configuration, list(groups) if group is None else [group]))
     if prints_json(asked=json):
         put_lines(orjson.dumps({**standing._asdict(), "lag": standing.lag}) for standing in standings)
     else:
@@ -72,7 +75,8 @@ def show(
 def reset(group: str, /, *, to: To = "start", common: Common | None = None) -> None:
     """Set a group to the beginning or the end of what the log holds; its workers must be stopped.
 
-    From the start a processor handles everything again, and its output is there twice.
+    What a processor remembers is forgotten with it. From the start it handles everything again, and its output is in the
+    log twice. At the end it takes up only what comes from then on: windows that are open are dropped, their samples with them.
 
     **Example**
 
@@ -85,10 +89,14 @@ def reset(group: str, /, *, to: To = "start", common: Common | None = None) -> N
     """
     configuration = configured(common or Common())
     groups = wiring.groups(configuration, SystemClock())
+    _require(group, groups)
+    execute(_reset(configuration, group, groups[group], to))
+
+
+def _require(group: str, groups: Mapping[str, wiring.Group]) -> None:
     if group not in groups:
         msg = f'the group "{group[:80]}" is not known; there are: {", ".join(groups)}'
         raise UsageError(msg)
-    execute(_reset(configuration, group, groups[group], to))
 
 
 async def _standings(configuration: Configuration, groups: Sequence[str]) -> list[Standing]:
@@ -101,14 +109,27 @@ async def _standings(configuration: Configuration, groups: Sequence[str]) -> lis
         return found
 
 
-async def _reset(configuration: Configuration, group: str, topics: Sequence[str], to: To) -> None:
+async def _reset(configuration: Configuration, name: str, group: wiring.Group, to: To) -> None:
     async with connected(configuration) as transport:
-        targets = await _targets(transport, topics, to)
-        subscription = await transport.subscribe(group, topics)
-        async with closing(subscription, f"subscription of {group}"):
-            await _own(subscription, group, set(targets))
-            for partition, positions in targets.items():
-                await subscription.transfer([], Progress(partition, positions))
+        targets = await _targets(transport, group.inputs, to)
+        subscription = await transport.subscribe(name, group.inputs)
+        async with closing(subscription, f"subscription of {name}"):
+            for partition, before in (await _own(subscription, name, set(targets))).items():
+                removals = await _removals(transport, group.states, partition)
+                while len(removals) > _STEP:
+                    await subscription.transfer(removals[:_STEP], Progress(partition, before))
+                    del removals[:_STEP]
+                await subscription.transfer(removals, Progress(partition, targets[partition]))
+
+
+async def _removals(transport: Transport, states: Sequence[str], partition: int) -> list[Outgoing]:
+    """Return what removes all state of a partition: with it, what is read again would be late for windows closed before."""
+    return [
+        Outgoing(topic, key, b"", partition)
+        for topic in states
+        async for batch in transport.latest(topic, partition)
+        for key in batch.keys
+    ]
 
 
 async def _targets(transport: Transport, topics: Sequence[str], to: To) -> Mapping[int, Mapping[str, Position]]:
@@ -120,19 +141,20 @@ async def _targets(transport: Transport, topics: Sequence[str], to: To) -> Mappi
     return targets
 
 
-async def _own(subscription: Subscription, group: str, wanted: set[int]) -> None:
-    """Wait until every partition is ours. Raises RetryableError if another worker keeps one."""
+async def _own(subscription: Subscription, group: str, wanted: set[int]) -> Mapping[int, Mapping[str, Position]]:
+    """Wait until every partition is ours; return where each stands. Raises RetryableError if another worker keeps one."""
     clock = SystemClock()
     until = clock.monotonic() + _OWN_WITHIN
-    missing = set(wanted)
-    while missing:
+    owned: dict[int, Mapping[str, Position]] = {}
+    while wanted - owned.keys():
         left = until - clock.monotonic()
         if left <= 0:
             msg = f"nothing was reset: a worker of the group {group} is running; stop it first"
             raise RetryableError(msg)
         event = await subscription.read(1, min(left, 1.0))
         if isinstance(event, Assigned):
-            missing.discard(event.partition)
+            owned[event.partition] = event.positions
+    return owned
 
 
 def _row(standing: Standing) -> str:
