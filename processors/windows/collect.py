@@ -28,6 +28,7 @@ from virtpulse.transports.interface import Batch
 _HEADER: Final = 8
 _NUMBER: Final = 9
 _PAIR: Final = 1 + 2 * _NUMBER
+_ENOUGH: Final = 20_000  # documents out of arrays that end a step
 _ALIKE: Final = 16  # documents of one spelling in a row that make it worth to expect another one
 
 _Place = tuple[bytes, int, int]  # a document, the number of its message, its number in the message's array or -1
@@ -65,8 +66,13 @@ class _Look(msgspec.Struct, gc=False):
 
 @dataclass(slots=True)
 class _Found:
-    """What a batch has led to so far; `packed` holds for each row its header and its pairs."""
+    """What `taken` messages have led to so far.
 
+    packed: for each row its header and its pairs. expanded: documents that came out of arrays.
+    """
+
+    taken: int
+    expanded: int = 0
     packed: bytearray = field(default_factory=bytearray)
     spellings: list[int] = field(default_factory=list)
     documents: list[bytes] = field(default_factory=list)
@@ -86,12 +92,16 @@ class Collector:
         self._decode = msgspec.json.Decoder(_Look).decode
         self._pack = msgspec.msgpack.Encoder().encode_into  # writes numbers faster than struct, always at the same places
 
-    def collect(self, batch: Batch, shapes_in_use: Callable[[], Iterable[int]]) -> tuple[Rows, list[Refusal]]:
-        """Return the valid documents as rows, and the others with what is wrong, each in the order of the log."""
+    def collect(self, batch: Batch, shapes_in_use: Callable[[], Iterable[int]]) -> tuple[Rows, list[Refusal], int]:
+        """Return the valid documents as rows, and the others with what is wrong, each in the order of the log.
+
+        Last, of how many messages: all, or as many as hold enough documents for one step.
+        """
         self._spellings.sweep(shapes_in_use)
-        found = _Found()
+        found = _Found(taken=len(batch))
         self._read(found, zip(batch.values, count(), repeat(-1), strict=False))
-        return self._checker.check(self._unpacked(found), np.asarray(batch.times), found.refusals)
+        rows, refusals = self._checker.check(self._unpacked(found), np.asarray(batch.times), found.refusals)
+        return rows, refusals, found.taken
 
     def _read(self, found: _Found, places: Iterator[_Place]) -> None:
         """Decode and pack documents; after a run of one spelling by a decoder for just that one, until another comes."""
@@ -99,6 +109,9 @@ class Collector:
         place = next(places, None)
         while place is not None:
             spelling = self._read_any(found, place)
+            if found.expanded >= _ENOUGH and place[2] < 0:
+                found.taken = place[1] + 1
+                return
             run = run + 1 if spelling is last else 0
             last = spelling
             decode = self._spellings.decoder(spelling) if run >= _ALIKE and spelling is not None else None
@@ -202,6 +215,7 @@ class Collector:
             found.refusals.append(Refusal(message, None, raw, wrong.bare()))
             return
         if inner != [raw]:
+            found.expanded += len(inner)
             self._read(found, zip(inner, repeat(message), count(), strict=False))
             return
         known = error if isinstance(error, InvalidError) else InvalidError(WHOLE, f"message must be JSON: {error}")

@@ -35,11 +35,12 @@ class Late:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a batch led to, each list in the order of the log."""
+    """What the first `taken` messages of a batch led to, each list in the order of the log."""
 
     aggregates: list[Outgoing] = field(default_factory=list)
     late: list[Late] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    taken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ class Engine:
         return self._open.first_needed()
 
     def take(self, batch: Batch, monotonic: float, now: float) -> Outcome:
-        """Take messages into account, in the order of the log."""
-        rows, refusals = self._collector.collect(batch, self._open.layouts)
-        outcome = Outcome(refusals=refusals)
+        """Take messages into account, in the order of the log: all, or as many as make a step of bounded size."""
+        rows, refusals, taken = self._collector.collect(batch, self._open.layouts)
+        outcome = Outcome(refusals=refusals, taken=taken)
         if len(rows):
             self._take_rows(rows, batch, outcome, monotonic, now)
         if refusals:
@@ -84,7 +85,9 @@ class Engine:
     def replay(self, batch: Batch, monotonic: float, now: float) -> None:
         """Rebuild state from messages whose outcome was stored: all but the late samples, whose number was stored too."""
         late = self._views.late.copy()
-        self.take(batch, monotonic, now)
+        done = 0
+        while done < len(batch):
+            done += self.take(batch.slice(done, len(batch)), monotonic, now).taken
         self._views.late[: len(late)] = late
         self._views.late[len(late) :] = 0
         self.inventory.changed.clear()

@@ -51,6 +51,7 @@ class WindowsProcessor:
             ],
             refused=len(outcome.refusals),
             late=len(outcome.late),
+            taken=outcome.taken,
         )
 
     def tick(self) -> Output:

@@ -23,6 +23,40 @@ def take(engine: Engine, *values: bytes) -> Outcome:
     return engine.take(Batch("samples", 0, range(count), [NOW] * count, ["k"] * count, values), 0.0, NOW)
 
 
+def test_a_step_ends_after_many_documents_and_the_rest_is_left_for_the_next() -> None:
+    engine, rubbish = Engine(WindowsSettings(), 0), b"[" + b",".join([b"1"] * 10_000) + b"]"
+    outcome = take(engine, GOOD, rubbish, rubbish, GOOD, rubbish)
+    assert (outcome.taken, len(outcome.refusals)) == (3, 20_000)
+    assert take(engine, GOOD, rubbish).taken == 2
+
+
+def test_an_array_of_too_many_documents_is_one_dead_letter() -> None:
+    outcome = take(Engine(WindowsSettings(), 0), b"[" + b",".join([b"1"] * 10_001) + b"]")
+    assert [refusal.error.field for refusal in outcome.refusals] == ["message"]
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**20, 10**300])
+def test_a_fact_beyond_what_json_readers_keep_is_refused(number: int) -> None:
+    (refusal,) = take(Engine(WindowsSettings(), 0), body(f'"facts":{{"a":{number}}}')).refusals
+    assert refusal.error.field == "facts.a"
+
+
+def test_facts_that_hash_alike_are_told_apart() -> None:
+    engine = Engine(WindowsSettings(), 0)
+    take(engine, body('"facts":{"a":-1}'), body('"facts":{"a":-2}'))
+    (aggregate,) = closed(engine)
+    assert (aggregate["samples"], aggregate["facts"]) == (2, {"a": -2})
+
+
+def test_the_newest_facts_are_kept_when_they_become_too_many() -> None:
+    engine = Engine(WindowsSettings(), 0)
+    many = ",".join(f'"a{n}":1' for n in range(100))
+    take(engine, body(f'"facts":{{{many}}}'), body('"facts":{"a0":7,"b":2}'))
+    (aggregate,) = closed(engine)
+    assert len(aggregate["facts"]) == 100
+    assert (aggregate["facts"]["a0"], aggregate["facts"]["b"]) == (7, 2)
+
+
 def closed(engine: Engine) -> list[dict[str, Any]]:
     return [json.loads(message.value) for messages in engine.close_all(100) for message in messages]
 

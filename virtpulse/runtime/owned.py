@@ -1,6 +1,7 @@
 """One partition that a worker owns: its processor, and where it stands."""
 
 from bisect import bisect_left
+from collections.abc import Iterator
 
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.roles import Output, Processor
@@ -18,21 +19,22 @@ class OwnedPartition:
         self._counters = counters
         self.unacknowledged = 0
 
-    def take(self, batch: Batch) -> Output:
-        """Replay and process the messages of `batch`; the output is that of the processed ones."""
+    def take(self, batch: Batch) -> Iterator[Output]:
+        """Replay and process the messages of `batch`, step by step; each output is to be stored before the next is asked for."""
         self._read[batch.topic] = batch.positions[-1] + 1
         old = bisect_left(batch.positions, self._following[batch.topic])
         if old:
             self.processor.replay(batch.slice(0, old))
             self._counters.replayed += old
-        if old == len(batch):
-            return Output()
-        new = batch.slice(old, len(batch)) if old else batch
-        output = self.processor.process(new)
-        self._following[batch.topic] = new.positions[-1] + 1
-        self._counters.received += len(new)
-        self.unacknowledged += len(new)
-        return output
+        while old < len(batch):
+            new = batch.slice(old, len(batch)) if old else batch
+            output = self.processor.process(new)
+            taken = len(new) if output.taken is None else output.taken
+            self._following[batch.topic] = new.positions[taken - 1] + 1
+            self._counters.received += taken
+            self.unacknowledged += taken
+            old += taken
+            yield output
 
     def progress(self) -> Progress:
         """Return where the partition stands now: what the open state was built from, and what is to be processed next."""

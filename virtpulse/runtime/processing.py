@@ -80,7 +80,9 @@ class _Runner:
                 self._drop(partition, "another worker owns it now")
             case Batch(partition=number) if len(event) and number in self._owned:
                 owned = self._owned[number]
-                await self._emit(owned, owned.take(event))
+                for output in owned.take(event):
+                    await self._emit(owned, output)
+                    await asyncio.sleep(0)  # a batch may be many steps of work, and others wait for the loop
 
     async def _restore(self, assigned: Assigned) -> None:
         number, counters = assigned.partition, self._context.counters

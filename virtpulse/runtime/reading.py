@@ -14,6 +14,7 @@ from virtpulse.transports.interface import Assigned, Batch, Event, Revoked, Subs
 WAIT: Final = 0.25  # seconds that a read may take; also how soon a stop is seen
 LAST_WAIT: Final = 0.05  # the same once the role is told to stop
 LAST_READING: Final = 1.0  # seconds that a role reads on after it is told to stop
+FRESH: Final = 1.0  # seconds for which a look at the end of a partition says that it was read to its end
 
 _log = get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Reading:
         self._goal: Goal | None = None
         self._read_until: float | None = None  # by the clock; set once the role is told to stop
         self._said_waiting = False
+        self._looked = context.clock.monotonic()
 
     async def begin(self, until: Until) -> None:
         """Find out how far to read. Raises FatalError, and RetryableError if it is stopped while that fails."""
@@ -55,6 +57,7 @@ class Reading:
         wait = WAIT if self._read_until is None else LAST_WAIT
         await asyncio.sleep(0)  # a transport that has read ahead may never wait, and signals would never be seen
         event = await self._context.retrying(partial(self._subscription.read, self._limit, wait))
+        self._looked = self._context.clock.monotonic()
         match event:
             case Assigned():
                 await self._assigned(event)
@@ -80,7 +83,9 @@ class Reading:
             self._goal.all_read([partition])
 
     def at_end(self, partition: int) -> bool:
-        """Whether the last look at each topic of the partition found nothing that waits."""
+        """Whether the last look at each topic of the partition, a moment ago, found nothing that waits."""
+        if self._context.clock.monotonic() - self._looked > FRESH:
+            return False
         return all(self._behind.get((topic, partition)) == 0 for topic in self._topics)
 
     def _over(self) -> bool:

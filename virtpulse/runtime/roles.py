@@ -18,11 +18,16 @@ class Producer(Protocol):
 
 @dataclass(slots=True)
 class Output:
-    """What a processor makes of a batch: messages to publish, and what is to be counted."""
+    """What a processor makes of a batch: messages to publish, and what is to be counted.
+
+    taken: how many messages of the batch it stands for, all of them if None. A processor that has enough for one step
+    is given the rest again once this is stored.
+    """
 
     messages: list[Outgoing] = field(default_factory=list)
     refused: int = 0
     late: int = 0
+    taken: int | None = None
 
 
 class Processor(Protocol):
@@ -42,7 +47,7 @@ class Processor(Protocol):
         ...
 
     def process(self, batch: Batch) -> Output:
-        """Take the next messages into account."""
+        """Take the next messages into account, at least the first one."""
         ...
 
     def tick(self) -> Output:
