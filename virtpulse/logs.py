@@ -1,15 +1,19 @@
 """Structured logs on standard error: for people on a terminal, JSON lines otherwise."""
 
+import io
 import json
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TextIO, cast
 
 import orjson
 
 from virtpulse.config.secrets import redact
+from virtpulse.printable import printable
+
+_TRACES: Final = frozenset({"exception", "stack"})  # the values of several lines
 
 
 @contextmanager
@@ -27,7 +31,7 @@ def _without_rich() -> Iterator[None]:
 with _without_rich():
     import structlog
     from structlog.dev import ConsoleRenderer, plain_traceback
-    from structlog.typing import FilteringBoundLogger, Processor
+    from structlog.typing import ExcInfo, FilteringBoundLogger, Processor
 
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -91,13 +95,34 @@ def _renderer(log_format: LogFormat | None) -> list[Processor]:
     if log_format == "console" or (log_format is None and terminal):
         return [
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-            ConsoleRenderer(colors=terminal, exception_formatter=plain_traceback, pad_event_to=0),
+            _printable_values,
+            ConsoleRenderer(colors=terminal, exception_formatter=_printable_traceback, pad_event_to=0),
         ]
     return [
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _json,
     ]
+
+
+def _printable_values(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write out what a terminal could obey; what is no text is shown by its `repr`, which does the same."""
+    for name, value in event.items():
+        if name in _TRACES and isinstance(value, str):
+            event[name] = _printable_lines(value)
+        elif isinstance(value, str) or name == "event":
+            event[name] = printable(str(value))
+    return event
+
+
+def _printable_traceback(out: TextIO, exception: ExcInfo) -> None:
+    traceback = io.StringIO()
+    plain_traceback(traceback, exception)
+    out.write(_printable_lines(traceback.getvalue()))
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:

@@ -11,13 +11,6 @@ _NO_VALUE: Final = "–"  # noqa: RUF001 - the dash that stands for nothing is m
 _TIMES: Final = ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (1e-6, 1e6, "µs"), (0.0, 1e9, "ns"))
 
 
-def printable(text: str) -> str:
-    """Return `text` with everything that a terminal could take for a command, or that turns its order, written out."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 def percent(ratio: float | None) -> str:
     """Return a ratio as `41.3 %`, in at most 8 characters."""
     return f"{number(ratio)} %" if ratio is not None else _NO_VALUE

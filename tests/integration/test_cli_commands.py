@@ -159,6 +159,16 @@ def test_check_says_what_would_run_and_with_what(run: Run, tmp_path: Path) -> No
     assert report["settings"]["processors.windows"]["size"] == "90s"
 
 
+def test_what_a_terminal_could_obey_is_written_out(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virtpulse.cli.check.prints_json", lambda *, asked: asked)
+    shown = run("check", "--transport", f"local:{tmp_path}/\x1b[2J\u202e\u200b.db")
+    assert shown.code == 0
+    assert all(line.isprintable() for line in shown.out.split("\n"))
+    failed = run("check", "--transport", "\x1b[2J\u202e\n\u200b")
+    assert failed.code == 2
+    assert failed.err.removesuffix("\n").isprintable()
+
+
 def test_check_tells_a_transport_that_does_not_answer(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"no database at all" * 1_000)
     result = run("check", "--transport", "local:x.db")

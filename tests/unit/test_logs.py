@@ -65,6 +65,34 @@ def test_on_a_terminal_lines_are_for_people_and_coloured(monkeypatch: pytest.Mon
     assert "\x1b[" in terminal.getvalue()
 
 
+HOSTILE = "\x1b]0;owned\x07\x9b2J\u202etxt\u200b\r\n"
+
+
+def test_a_terminal_is_sent_nothing_that_it_could_obey(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("console")
+    get_logger("a").warning(f"event {HOSTILE}", bare=HOSTILE, spaced=f"a {HOSTILE}", nested={HOSTILE: [HOSTILE]})
+    logging.getLogger("library").warning("told: %s", HOSTILE)
+    err = capsys.readouterr().err
+    assert all(line.isprintable() for line in err.split("\n"))
+    assert err.count("\n") == 2
+    assert "bare=\\x1b]0;owned\\x07" in err
+
+
+def test_a_traceback_keeps_its_lines_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ValueError(HOSTILE)
+
+    configure("console")
+    try:
+        fail()
+    except ValueError:
+        get_logger("a").exception("failed")
+        logging.getLogger("library").exception("failed")
+    err = capsys.readouterr().err
+    assert all(line.isprintable() for line in err.split("\n"))
+    assert err.count("\n  File ") == 4
+
+
 def test_the_level_is_held_by_loggers_made_before(capsys: pytest.CaptureFixture[str]) -> None:
     log = get_logger("early")
     configure("json", "warning")

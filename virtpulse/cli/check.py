@@ -17,6 +17,7 @@ from virtpulse.config.load import Configuration
 from virtpulse.config.secrets import Secret, redact
 from virtpulse.config.units import Duration, Size
 from virtpulse.errors import UsageError, VirtpulseError
+from virtpulse.printable import printable
 
 app = App(name="check")
 
@@ -45,7 +46,7 @@ def check(*, json: bool = False, common: Common | None = None) -> int:
         "up": roles,
         "settings": _settings(configuration, roles),
     }
-    put_lines([orjson.dumps(report)] if prints_json(asked=json) else _lines(report))
+    put_lines([orjson.dumps(report)] if prints_json(asked=json) else map(printable, _lines(report)))
     return 0 if fault is None else 1
 
 

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from virtpulse import __version__
 from virtpulse.config.secrets import redact
 from virtpulse.errors import UsageError, VirtpulseError
+from virtpulse.printable import printable
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -67,7 +68,7 @@ def _fail(error: BaseException) -> int:
             code = WRONG_USAGE
         case OSError():  # what no part of ours has put into words, such as a full disk behind standard output
             _forget_output()
-    sys.stderr.write(f"virtpulse: {redact(text)}\n")
+    sys.stderr.write(f"virtpulse: {printable(redact(text))}\n")
     return code
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from virtpulse.messages.bounds import MAX_AMOUNT
 from virtpulse.messages.sample import MAPS
-
-_UNPRINTABLE: Final = str.maketrans(dict.fromkeys((*range(32), *range(127, 160)), "?"))
+from virtpulse.printable import printable
 
 
 def sample_line(document: Mapping[str, Any]) -> str:
@@ -31,16 +30,12 @@ def source_line(document: Mapping[str, Any]) -> str:
 def dead_letter_line(document: Mapping[str, Any]) -> str:
     """Say where the dead letter came from and why it is one."""
     origin = f"{document.get('topic')} {document.get('partition')}:{document.get('position')}"
-    return _clean(f"{_time(document.get('time'))}  {origin}  {document.get('field')}: {document.get('reason')}")
+    return printable(f"{_time(document.get('time'))}  {origin}  {document.get('field')}: {document.get('reason')}")
 
 
 def _line(time: object, document: Mapping[str, Any], found: list[str]) -> str:
     view = f" ({document['view']})" if document.get("view") else ""
-    return _clean(f"{_time(time)}  {document.get('source')}{view}  {'  '.join(found)}")
-
-
-def _clean(text: str) -> str:
-    return text.translate(_UNPRINTABLE)
+    return printable(f"{_time(time)}  {document.get('source')}{view}  {'  '.join(found)}")
 
 
 def _map(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
