@@ -16,6 +16,10 @@ class Cells:
     """
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin without any cell; also gives all memory back once no window is open."""
         self._used = 0
         self._free: dict[int, list[int]] = {}
         self.part: Floats = np.zeros(0)
@@ -67,10 +71,6 @@ class Cells:
         for column in (self.part, self.whole, self.low, self.high, self.latest, self.count, self.unknown):
             column[target] = column[first : first + len(target)]
         self.give_back(np.array([first]), np.array([len(target)]))
-
-    def reset(self) -> None:
-        """Give all memory back; for when no window is open."""
-        self.__init__()  # type: ignore[misc] # the same object must go on: others hold it
 
     def _clear(self, where: slice | Ints) -> None:
         self.part[where] = 0.0

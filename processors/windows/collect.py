@@ -20,7 +20,7 @@ from processors.windows.spellings import Spelling, SpellingKey, Spellings
 from processors.windows.views import Facts, Views, facts_of
 from virtpulse.errors import InvalidError
 from virtpulse.messages.reading import WHOLE, documents, read_sample
-from virtpulse.messages.sample import Fact, Pairs
+from virtpulse.messages.sample import Ended, Fact, Pairs
 from virtpulse.transports.interface import Batch
 
 # A packed row is a MessagePack array (its mark is 1 byte long up to 15 members, then 3) of _HEADER numbers and its pairs.
@@ -56,7 +56,7 @@ class _Look(msgspec.Struct, gc=False):
     view: str = ""
     interval: float = math.nan
     due: float = math.nan
-    ended: str = ""
+    ended: Ended | None = None
     resources: Pairs = _ABSENT
     performance: Pairs = _ABSENT
     faults: Pairs = _ABSENT
@@ -77,7 +77,7 @@ class _Found:
     spellings: list[int] = field(default_factory=list)
     documents: list[bytes] = field(default_factory=list)
     facts: list[Facts] = field(default_factory=list)
-    ended: dict[int, str] = field(default_factory=dict)
+    ended: dict[int, Ended] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
 
 

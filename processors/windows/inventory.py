@@ -19,7 +19,6 @@ from virtpulse.transports.interface import Batch, Outgoing
 
 _HEARD_LATELY = 3_600.0
 _log = get_logger(__name__)
-_ENDED = {"shutdown": "shutdown", "deleted": "deleted", "migrated": "migrated", "stopped": "stopped"}
 
 
 class Inventory:
@@ -46,7 +45,7 @@ class Inventory:
     def _take_up(self, view: View, record: Source, now: float) -> None:
         number, views = view.number, self._views
         view.facts = dict(record.facts)
-        view.ended = record.ended or ""
+        view.ended = record.ended or None
         views.gone[number] = bool(view.ended)
         views.sighted[number] = True
         views.first[number], views.last[number] = record.first, record.last
@@ -122,7 +121,7 @@ class Inventory:
             time=newest if math.isfinite(newest) else closed_until if math.isfinite(closed_until) else 0.0,
             interval=float(views.interval[number]) or msgspec.UNSET,
             due=float(views.due[number]) or msgspec.UNSET,
-            ended=_ENDED.get(view.ended, msgspec.UNSET),  # type: ignore[arg-type] # the keys are the literals
+            ended=view.ended or msgspec.UNSET,
             closed_until=closed_until if math.isfinite(closed_until) else msgspec.UNSET,
             late=int(views.late[number]),
             facts=view.facts,
@@ -160,7 +159,7 @@ class Inventory:
         touched.update(int(rows.view[row]) for row in rows.ended)
         for one in touched:
             view = self._views[one]
-            ended = rows.ended.get(int(last[np.searchsorted(number, one)]), "")
+            ended = rows.ended.get(int(last[np.searchsorted(number, one)]))
             if ended != view.ended:
                 view.ended = ended
                 self._views.gone[one] = bool(ended)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from processors.windows.shapes import Ints
 from processors.windows.views import Facts
 from virtpulse.errors import InvalidError
+from virtpulse.messages.sample import Ended
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,7 +48,7 @@ class Rows:
     size: Ints
     facts: list[Facts]
     documents: list[bytes]
-    ended: dict[int, str]
+    ended: dict[int, Ended]
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -14,7 +14,7 @@ from processors.windows.shapes import Column, Ints, Shapes
 from virtpulse.errors import InvalidError
 from virtpulse.messages.bounds import MAX_METRICS
 from virtpulse.messages.reading import check_key
-from virtpulse.messages.sample import MAPS, Fact, Pair
+from virtpulse.messages.sample import MAPS, Ended, Fact, Pair
 
 SpellingKey = tuple[str | int | None, ...]
 
@@ -28,9 +28,10 @@ class Spelling:
 
     shape: its number. order: where each metric of the shape stands in the spelling. colons: those of the JSON of the maps
     and their keys, if no name stands twice. decode: a decoder for just this spelling, once there is one.
+    has_no_empty_map: else a decoder could not tell whether a map is there, and the colons would prove nothing.
     """
 
-    __slots__ = ("colons", "columns", "decode", "number", "order", "shape")
+    __slots__ = ("colons", "columns", "decode", "has_no_empty_map", "number", "order", "shape")
 
     def __init__(self, number: int, columns: list[Column], maps: int, shape: int) -> None:
         self.number = number
@@ -38,6 +39,7 @@ class Spelling:
         self.shape = shape
         self.order: Ints = np.array(sorted(range(len(columns)), key=columns.__getitem__), np.int64)
         self.colons = maps + len(columns) + sum(key.count(":") for _, key in columns)
+        self.has_no_empty_map = maps == len({family for family, _ in columns})
         self.decode: Callable[[bytes], Any] | None = None
 
 
@@ -73,7 +75,8 @@ class Spellings:
         The maps of what it returns are structs, their fields in the order of the spelling.
         It raises msgspec.ValidationError for other samples.
         """
-        if spelling.decode is None and self._decoders < _MOST_DECODERS and len(spelling.columns) <= _MOST_METRICS:
+        worth_it = spelling.has_no_empty_map and len(spelling.columns) <= _MOST_METRICS
+        if spelling.decode is None and worth_it and self._decoders < _MOST_DECODERS:
             self._decoders += 1
             spelling.decode = _decoder_of(spelling.columns)
         return spelling.decode
@@ -127,7 +130,7 @@ def _decoder_of(columns: list[Column]) -> Callable[[bytes], Any] | None:
         ("view", str, ""),
         ("interval", float, math.nan),
         ("due", float, math.nan),
-        ("ended", str, ""),
+        ("ended", Ended | None, None),
         *maps,
         ("facts", dict[str, Fact] | None, None),
     ]

@@ -10,7 +10,7 @@ from processors.windows.columns import Columns
 from virtpulse.errors import InvalidError
 from virtpulse.messages import bounds
 from virtpulse.messages.reading import check_facts
-from virtpulse.messages.sample import Fact, host_of
+from virtpulse.messages.sample import Ended, Fact, host_of
 
 NEVER: Final = -math.inf
 MAX_VIEWS: Final = 1_000_000
@@ -42,7 +42,7 @@ class View:
 
     looked: the facts of its latest sample. facts: merged over all samples.
     open: its open windows, each as its place on the time line and its number.
-    ended: why it ended, empty while it goes on.
+    ended: why it ended, None while it goes on.
     """
 
     __slots__ = ("ended", "facts", "host", "looked", "number", "open", "place", "source", "view")
@@ -56,7 +56,7 @@ class View:
         self.looked: Facts = NO_FACTS
         self.facts: dict[str, Fact] = {}
         self.open: list[tuple[int, int]] = []
-        self.ended = ""
+        self.ended: Ended | None = None
 
 
 class Views(Columns):

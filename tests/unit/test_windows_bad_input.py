@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from processors.windows.engine import Engine, Outcome
@@ -215,6 +215,7 @@ SAMPLES = st.fixed_dictionaries(
 )
 
 
+@example(sample={"source": "a:b", "time": NOW}, ascii_only=False, spaces=False, twice=True)
 @given(sample=SAMPLES, ascii_only=st.booleans(), spaces=st.booleans(), twice=st.booleans())
 @settings(max_examples=400, deadline=None)
 def test_the_fast_path_and_the_rules_agree(sample: dict[str, Any], *, ascii_only: bool, spaces: bool, twice: bool) -> None:
@@ -231,3 +232,19 @@ def test_the_fast_path_and_the_rules_agree(sample: dict[str, Any], *, ascii_only
     for before in (GOOD, *LIKE):  # read after samples of another spelling, and by a decoder made for its own
         outcome = take(Engine(WindowsSettings(), 0), *[before] * 30, raw)
         assert len(outcome.refusals) == (not valid)
+
+
+def test_shapes_that_were_swept_away_are_still_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processors.windows.spellings._SWEEP_ABOVE", 50)
+    engine = Engine(WindowsSettings(), 0)
+    one, other = body('"resources":{"m.y":[1,2]}'), body('"resources":{"m.z":[1,2]}')
+    take(engine, one, other)
+    for number in range(40):
+        take(
+            engine,
+            f'{{"source":"f","time":{NOW + 30 * number},"resources":{{"m.n{number}":[1,2],"m.o{number}":[1,2]}}}}'.encode(),
+        )
+    take(engine, other, body('"resources":{"m.new":[1,2]}'))
+    found = next(aggregate for aggregate in closed(engine) if aggregate["source"] == "a")
+    assert (found["samples"], found["repeated"]) == (3, 1)
+    assert {key: cell["count"] for key, cell in found["resources"].items()} == {"m.y": 1, "m.z": 1, "m.new": 1}

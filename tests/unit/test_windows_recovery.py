@@ -166,6 +166,34 @@ def test_a_quiet_view_closes_its_windows_and_a_batching_one_is_left_alone() -> N
     assert {one["source"] for one in closed} == {"rarely"}
 
 
+def test_a_view_whose_event_time_stands_still_is_taken_for_quiet_after_a_while() -> None:
+    clock = ManualClock()
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+    for second in range(120):
+        clock.now = float(second)
+        stuck = {"source": "stuck", "time": BASE + 7.0, "resources": {"m.x": [second, 200]}}
+        processor.process(as_batch("samples", second, [json.dumps(stuck).encode()]))
+        closed = [m for m in processor.tick().messages if m.topic == "aggregates"]
+        if closed:
+            break
+    assert 60 <= clock.now <= 90
+    assert [json.loads(message.value)["start"] for message in closed] == [BASE, BASE + 5.0]
+
+
+def test_a_clock_that_jumps_makes_nobody_forgotten() -> None:
+    clock = ManualClock()
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+    batch = Batch("samples", 0, range(1), [BASE], ["a"], [json.dumps({"source": "a", "time": BASE}).encode()])
+    processor.process(batch)
+    clock.now = 60.0
+    processor.tick()
+    jumped = ManualClock()
+    jumped.now = 120.0
+    jumped.time = lambda: BASE + 30 * 86_400.0  # type: ignore[method-assign]
+    processor._clock = jumped
+    assert all(message.value for message in processor.tick().messages)
+
+
 def test_a_source_is_forgotten_after_its_time_and_its_record_removed() -> None:
     clock = ManualClock()
     processor = WindowsProcessor(SETTINGS, clock, 0)

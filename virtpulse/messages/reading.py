@@ -4,21 +4,21 @@ import json
 import math
 import re
 from collections.abc import Callable
-from typing import Any, Final, Never
+from typing import Any, Final, Never, get_args
 
 import msgspec
 import orjson
 
 from virtpulse.errors import InvalidError
 from virtpulse.messages import bounds
-from virtpulse.messages.sample import MAPS, Sample
+from virtpulse.messages.sample import MAPS, Ended, Sample
 
 WHOLE: Final = "message"  # the field that is named where no single one is wrong
 
 _RAW_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _SAMPLE: Final = msgspec.json.Decoder(Sample)
 _WHOLE_NUMBER: Final = re.compile(r"(?<![\w.])(-?\d+)\.0(?![\w.])")
-_ENDED: Final = ("shutdown", "deleted", "migrated", "stopped")
+_ENDED: Final = get_args(Ended)
 _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -229,7 +229,7 @@ _WANTED: Final = {
     "view": "a short word of [a-z0-9_-]",
     "interval": f"a finite number of seconds above 0, at most {bounds.MAX_INTERVAL:g}",
     "due": f"a finite number of seconds above 0, at most {bounds.MAX_INTERVAL:g}",
-    "ended": "shutdown, deleted, migrated or stopped",
+    "ended": f"one of {', '.join(_ENDED)}",
     **dict.fromkeys(MAPS, _MAP),
     "facts": "an object of names to texts, numbers, true or false",
 }

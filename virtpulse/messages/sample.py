@@ -36,7 +36,6 @@ class Sample(msgspec.Struct, gc=False, kw_only=True):
     facts: dict[str, Fact] | UnsetType = UNSET
 
 
-FIELDS = Sample.__struct_fields__
 MAPS = ("resources", "performance", "faults", "timings")
 
 
