@@ -1,5 +1,7 @@
 """Secrets come late and are shown nowhere."""
 
+import json
+import time
 from pathlib import Path
 
 import pytest
@@ -42,9 +44,26 @@ def test_a_revealed_secret_is_hidden_wherever_it_turns_up() -> None:
     assert redact(r'{"error": "very\"secret\"words"}') == f'{{"error": "{MASK}"}}'
 
 
-def test_passwords_of_urls_are_hidden() -> None:
-    assert redact("kafka://me:pass@host:9092/x") == f"kafka://me:{MASK}@host:9092/x"
-    assert redact("local:a@b") == "local:a@b"
+@pytest.mark.parametrize("credentials", ["me:pass", "u:pa/ss", "u:pa@ss", "u:p:a?s#s", ":pass", "token", "u:", 'u:pa"ss'])
+def test_users_and_passwords_of_urls_are_hidden(credentials: str) -> None:
+    assert redact(f"no answer of kafka://{credentials}@host:9092/x (1)") == f"no answer of kafka://{MASK}@host:9092/x (1)"
+
+
+@pytest.mark.parametrize("text", ["local:a@b", "kafka://host:9092/x", "mqtts://host a@b", "no://answer yet, mail a@b"])
+def test_what_holds_no_credentials_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_a_line_of_json_loses_credentials_and_nothing_else() -> None:
+    line = json.dumps({"url": 'a://u:p"@,w@h', "b": "c://d", "e@f": ["g://t@h", "i@j"]}, separators=(",", ":"))
+    assert json.loads(redact(line)) == {"url": f"a://{MASK}@h", "b": "c://d", "e@f": [f"g://{MASK}@h", "i@j"]}
+
+
+def test_a_hostile_text_is_looked_through_once() -> None:
+    text = "://" * 300_000
+    begun = time.process_time()
+    assert redact(text) == text
+    assert time.process_time() - begun < 2
 
 
 def test_secrets_are_equal_if_they_refer_to_the_same() -> None:

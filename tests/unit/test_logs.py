@@ -156,7 +156,7 @@ def test_secrets_stay_out(capsys: pytest.CaptureFixture[str]) -> None:
     get_logger("a").error("login failed", secret=secret, server=f"told us: {secret.reveal()}", url="mqtt://me:pw@host")
     err = capsys.readouterr().err
     assert "horse" not in err
-    assert ":pw@" not in err
+    assert "pw@" not in err
     assert MASK in err
 
 

@@ -12,7 +12,7 @@ MASK: Final = "***"
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _FILE: Final = "file:"
-_CREDENTIALS: Final = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")
+_ADDRESS: Final = re.compile(r"""(?<=://)(?:(?!(?<!\\)"[],:}])\S)+""")  # it ends where a JSON string does, as in a log line
 _SHORTEST: Final = 4  # hiding every occurrence of a shorter text would make logs unreadable and hide nothing
 
 _revealed: set[str] = set()
@@ -69,11 +69,17 @@ class Secret:
 
 
 def redact(text: str) -> str:
-    """Return `text` without the passwords of its URLs and without any secret that was revealed."""
-    hidden = _CREDENTIALS.sub(rf"\1{MASK}@", text)
+    """Return `text` without the users and passwords of its URLs and without any secret that was revealed."""
+    hidden = _ADDRESS.sub(_without_credentials, text)
     for value in sorted(_revealed, key=len, reverse=True):
         hidden = hidden.replace(value, MASK)
     return hidden
+
+
+def _without_credentials(address: re.Match[str]) -> str:
+    """Mask everything before the last @: a password may itself hold any of `:/@`, and a user may be a token."""
+    _, at, host = address[0].rpartition("@")
+    return f"{MASK}@{host}" if at else host
 
 
 def _read(path: Path) -> str:
