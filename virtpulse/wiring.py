@@ -187,12 +187,12 @@ def _sink_stage(setting: Setting, name: str) -> Stage:
 
     _require("sinks", name, "sink")
     kind, sink = _SINKS[name](setting.configuration, setting.clock)
-    counters = Counters(name)
+    counters, ready = Counters(name), asyncio.Event()
 
     def run(stopping: asyncio.Event) -> Awaitable[None]:
-        return feed(kind, sink, setting.transport, counters, stopping, setting.clock, setting.until)
+        return feed(kind, sink, setting.transport, counters, stopping, setting.clock, setting.until, ready)
 
-    return Stage(name, Layer.SINK, counters, run)
+    return Stage(name, Layer.SINK, counters, run, ready)
 
 
 _STAGES: Final[Mapping[Section, Callable[[Setting, str], Stage]]] = {

@@ -1,5 +1,6 @@
 """Files of JSON lines as a destination."""
 
+import asyncio
 import errno
 import os
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from virtpulse.errors import FatalError, RefusedError, RetryableError
 from virtpulse.runtime.roles import SinkKind
 from virtpulse.transports.interface import Batch
 
-_LAST_WAIT: Final = 10.0  # seconds for which closing waits for a write to a slow disk
+_LAST_WAIT: Final = 1.0  # seconds for which closing waits for a write to a slow disk; the runtime waits a little longer
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_ALLOWED: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT}
@@ -58,10 +59,16 @@ class JsonlSink:
             raise RefusedError(found.refused)
 
     async def close(self) -> None:
-        """Close the files; all that was written is stored already."""
-        for files in self._files.values():
-            await self._run(files.close)
-        await self._thread.close(_LAST_WAIT)
+        """Close the files; all that was written is stored already. Raises RetryableError if a write does not end."""
+        try:
+            async with asyncio.timeout(_LAST_WAIT):
+                for files in self._files.values():
+                    await self._run(files.close)
+        except TimeoutError as error:
+            msg = f"a write of JSON lines did not end within {_LAST_WAIT:g} s; look after the disk"
+            raise RetryableError(msg) from error
+        finally:
+            await self._thread.close(0.0)
 
     async def _run(self, call: Callable[[], None]) -> None:
         try:

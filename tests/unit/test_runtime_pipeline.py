@@ -1,6 +1,7 @@
 """Starting and stopping. The stages are made up: they must hang, fail and end at chosen moments."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -11,7 +12,8 @@ from structlog.testing import capture_logs
 
 from virtpulse.errors import FatalError, OutputClosedError, RetryableError
 from virtpulse.runtime.counters import Counters
-from virtpulse.runtime.pipeline import Layer, Stage, run_pipeline
+from virtpulse.runtime.pipeline import READY_WITHIN, Layer, Stage, run_pipeline
+from virtpulse.runtime.waiting import first_of
 
 if TYPE_CHECKING:
     from tests.conftest import FakeClock
@@ -196,3 +198,71 @@ async def test_cancelling_the_pipeline_cancels_its_stages(acts: Acts) -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+@pytest.mark.slow
+async def test_a_stage_that_ignores_being_cancelled_is_left_behind_and_named(acts: Acts) -> None:
+    released = asyncio.Event()
+
+    async def ignores(stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+
+    stages = acts.stages()
+    stages[1] = Stage("deaf", Layer.PROCESSOR, Counters("deaf"), ignores)
+    try:
+        with capture_logs() as logs:
+            running = asyncio.create_task(acts.run(stages, duration=1.0))
+            await acts.clock.advance(4.0)
+            await asyncio.wait_for(running, 20)
+    finally:
+        released.set()
+        await acts.clock.settle()
+    assert acts.record[-2:] == ["sink is told", "sink ends"]
+    assert logs[-1]["event"] == "4 s deadline passed: deaf cancelled; deaf did not end even then and was left behind"
+
+
+async def test_the_duration_covers_a_transport_that_cannot_be_started(acts: Acts) -> None:
+    acts.transport.faults.extend([acts.transport.Fault.RETRYABLE] * 1000)
+    before = acts.clock.time()
+    with capture_logs() as logs:
+        await acts.clock.drive(acts.run(acts.stages(), duration=10.0))
+    assert acts.clock.time() == before + 10.0
+    assert acts.record == []
+    assert any(entry["event"] == "stopped before the transport could be started" for entry in logs)
+
+
+@pytest.mark.parametrize(("takes", "waits"), [(2.0, 2.0), (1000.0, READY_WITHIN)])
+async def test_a_layer_starts_once_the_one_behind_it_is_ready_or_the_patience_is_over(
+    acts: Acts, takes: float, waits: float
+) -> None:
+    ready, began, moments = asyncio.Event(), acts.clock.time(), []
+
+    async def sink(stopping: asyncio.Event) -> None:
+        await first_of(acts.clock.sleep(takes), stopping.wait())
+        ready.set()
+        await stopping.wait()
+
+    async def producer(stopping: asyncio.Event) -> None:
+        moments.append(acts.clock.time() - began)
+        await stopping.wait()
+
+    stages = [
+        Stage("producer", Layer.PRODUCER, Counters("producer"), producer),
+        Stage("sink", Layer.SINK, Counters("sink"), sink, ready),
+    ]
+    await acts.clock.drive(acts.run(stages, duration=20.0))
+    assert moments == [waits]
+
+
+async def test_a_stop_while_a_layer_gets_ready_starts_no_more_of_them(acts: Acts) -> None:
+    stages = acts.stages()
+
+    async def sink(stopping: asyncio.Event) -> None:
+        await stopping.wait()
+
+    stages[2] = Stage("sink", Layer.SINK, Counters("sink"), sink, asyncio.Event())
+    await acts.clock.drive(acts.run(stages, duration=1.0))
+    assert acts.record == []

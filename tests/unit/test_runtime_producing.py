@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from virtpulse.errors import FatalError, RetryableError
 from virtpulse.messages.sample import Sample
@@ -162,3 +163,39 @@ async def test_an_outbox_gives_at_most_a_batch_at_a_time() -> None:
     outbox = Outbox(Counters("host"))
     await outbox.put([message(number) for number in range(BATCH + 1)])
     assert [len(await outbox.take()), len(await outbox.take())] == [BATCH, 1]
+
+
+@pytest.mark.slow
+async def test_a_producer_that_cleans_up_for_too_long_is_left_behind_without_a_fault(
+    memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock"
+) -> None:
+    transport, released, stopping = memory_transport(fake_clock), asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def samples(self) -> AsyncIterator[Sequence[Sample]]:
+            try:
+                yield [Sample(source="host", time=1.0)]
+                await asyncio.Event().wait()
+            finally:
+                await released.wait()
+
+    running = asyncio.create_task(produce(Slow(), transport, Counters("host"), stopping, fake_clock))
+    await fake_clock.settle()
+    stopping.set()
+    await asyncio.wait_for(running, 10)
+    released.set()
+    await fake_clock.settle()
+    assert len(transport.stored("samples")) == 1
+
+
+async def test_the_first_drop_of_each_outage_is_logged() -> None:
+    message, counters = Outgoing("samples", "host", b"v"), Counters("host")
+    outbox = Outbox(counters, max_messages=2)
+    with capture_logs() as logs:
+        for _ in range(2):
+            outbox.away()
+            for _ in range(5):
+                await outbox.put([message])
+            outbox.done(await outbox.take())
+    assert len(logs) == 2
+    assert counters.dropped == 6

@@ -167,3 +167,17 @@ async def test_without_a_group_only_what_is_new_is_shown(
     await fake_clock.advance(1.0)
     await running
     assert sink.written == [b"new"]
+
+
+@pytest.mark.parametrize("kind", [GROUPED, VIEWING])
+async def test_a_sink_is_ready_once_it_reads(
+    memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock", kind: SinkKind
+) -> None:
+    transport, sink, stopping, ready = memory_transport(fake_clock), Scripted(), asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(feed(kind, sink, transport, Counters("s"), stopping, fake_clock, Until.STOPPED, ready))
+    await ready.wait()
+    transport.add("aggregates", b"first")
+    stopping.set()
+    await fake_clock.advance(2.0)
+    await running
+    assert sink.written == [b"first"]

@@ -1,14 +1,16 @@
 """Closing what a role has opened, whatever state it is in."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from virtpulse.errors import VirtpulseError
 from virtpulse.logs import get_logger
+from virtpulse.runtime.waiting import cancelled
 
 CLOSE_WITHIN: Final = 2.0  # seconds of the loop's own clock
+_GRACE: Final = 0.2  # the same, for a close that was cut off
 
 _log = get_logger(__name__)
 
@@ -27,12 +29,20 @@ T = TypeVar("T")
 
 async def close(opened: Closable, name: str) -> bool:
     """Close `opened` within a few seconds and return whether that worked; if it did not, the log says why."""
+    return await _within(opened.close(), name)
+
+
+async def _within(work: Coroutine[Any, Any, None], name: str) -> bool:
+    task = asyncio.create_task(work, name=f"closing of {name}")
     try:
-        async with asyncio.timeout(CLOSE_WITHIN):
-            await opened.close()
-    except TimeoutError:
+        await asyncio.wait([task], timeout=CLOSE_WITHIN)
+    finally:
+        await cancelled(task, grace=_GRACE)
+    if not task.done() or task.cancelled():
         _log.warning("could not be closed in time", what=name, seconds=CLOSE_WITHIN)
         return False
+    try:
+        task.result()
     except VirtpulseError as error:
         _log.warning("could not be closed", what=name, error=str(error))
         return False
@@ -55,4 +65,8 @@ async def closing_iterator(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIte
         yield iterator
     finally:
         if isinstance(iterator, AsyncGenerator):
-            await iterator.aclose()
+            await _within(_closed(iterator), getattr(iterator, "__qualname__", "iterator"))
+
+
+async def _closed(iterator: AsyncGenerator[T]) -> None:
+    await iterator.aclose()

@@ -36,6 +36,9 @@ def _cut_off(running: Sequence[Running], shutdown: Shutdown, deadline: float) ->
     if names:
         cause = "stopped at once by a second signal" if shutdown.at_once.is_set() else f"{deadline:g} s deadline passed"
         said.append(f"{cause}: {', '.join(names)} cancelled")
+    left = [one.stage.name for one in reversed(running) if one.left_behind]
+    if left:
+        said.append(f"{', '.join(left)} did not end even then and was left behind")
     said += [f"{one.stage.name} failed while stopping" for one in reversed(running) if one.gave_up]
     unsent = sum(one.stage.counters.pending for one in running if one.stage.layer is Layer.PRODUCER)
     again = sum(one.stage.counters.pending for one in running if one.stage.layer is not Layer.PRODUCER)

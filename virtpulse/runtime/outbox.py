@@ -32,6 +32,7 @@ class Outbox:
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._away = False
+        self._drops = False  # since the transport went away
         self._closed = False
         self._settle()
 
@@ -60,7 +61,7 @@ class Outbox:
     def done(self, messages: Sequence[Outgoing]) -> None:
         """Take note that messages that were taken are stored, or refused for good: the transport works."""
         self._counters.pending -= len(messages)
-        self._away = False
+        self._away = self._drops = False
         self._settle()
 
     def close(self) -> None:
@@ -82,7 +83,8 @@ class Outbox:
         while self._queue and self._full(len(self._queue)):
             self._bytes -= len(self._queue.popleft().value)
             dropped += 1
-        if dropped and not self._counters.dropped:
+        if dropped and not self._drops:
+            self._drops = True
             _log.warning(
                 "the transport is away and the buffer is full: the oldest messages are dropped from now on",
                 role=self._counters.role, messages=self._max_messages, bytes=self._max_bytes,

@@ -36,7 +36,8 @@ async def produce(producer: Producer, transport: Transport, counters: Counters, 
         await _deliver(context, outbox)
     finally:
         await cancelled(collecting)
-    collecting.result()
+    if collecting.done() and not collecting.cancelled():
+        collecting.result()
 
 
 async def _collect_until_stopped(context: Context, producer: Producer, outbox: Outbox) -> None:

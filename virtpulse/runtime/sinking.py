@@ -7,7 +7,7 @@ from functools import partial
 from virtpulse.clock import Clock
 from virtpulse.errors import PartitionLostError, RefusedError
 from virtpulse.logs import get_logger
-from virtpulse.runtime.closing import closing
+from virtpulse.runtime.closing import close, closing
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.following import Following
@@ -29,26 +29,30 @@ async def feed(  # noqa: PLR0913, PLR0917 what a role is, and the four things th
     stopping: asyncio.Event,
     clock: Clock,
     until: Until,
+    ready: asyncio.Event | None = None,
 ) -> None:
     """Write the messages of `kind.inputs` to `sink` until it is stopped or drained.
 
     With a group: what the group has not acknowledged yet, acknowledged once it is written. Without: what is new, or when
-    draining all that is there. Raises FatalError, and RetryableError if it is stopped while something fails.
+    draining all that is there; `ready` is set once that is certain. Raises FatalError, and RetryableError if it is stopped
+    while something fails.
     """
     context = Context(transport, counters, stopping, clock)
     await context.retrying(sink.start)
+    reads = ready or asyncio.Event()
     try:
         if kind.group is None:
-            await _follow(context, kind, sink, until)
+            await _follow(context, kind, sink, until, reads)
         else:
-            await _subscribe(context, kind, kind.group, sink, until)
+            await _subscribe(context, kind, kind.group, sink, until, reads)
     finally:
-        await sink.close()
+        await close(sink, kind.name)
 
 
-async def _follow(context: Context, kind: SinkKind, sink: Sink, until: Until) -> None:
+async def _follow(context: Context, kind: SinkKind, sink: Sink, until: Until, reads: asyncio.Event) -> None:
     start = Start.BEGINNING if until is Until.DRAINED else Start.NOW
     follower = await context.retrying(partial(context.transport.follow, kind.inputs, start))
+    reads.set()
     async with closing(follower, f"reading of {kind.name}"):
         following = Following(context, follower, kind.inputs, kind.batch)
         await following.begin(until)
@@ -57,8 +61,11 @@ async def _follow(context: Context, kind: SinkKind, sink: Sink, until: Until) ->
             context.counters.refused += len(reasons)
 
 
-async def _subscribe(context: Context, kind: SinkKind, group: str, sink: Sink, until: Until) -> None:
+async def _subscribe(  # noqa: PLR0913, PLR0917 what `feed` has, and the group by itself
+    context: Context, kind: SinkKind, group: str, sink: Sink, until: Until, reads: asyncio.Event
+) -> None:
     subscription = await context.retrying(partial(context.transport.subscribe, group, kind.inputs))
+    reads.set()
     async with closing(subscription, f"subscription of {group}"):
         reading = Reading(context, subscription, kind.inputs, kind.batch)
         await reading.begin(until)

@@ -22,25 +22,30 @@ class Layer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A role ready to run: `run` returns when the role is over, soon after the event it is given is set."""
+    """A role ready to run: `run` returns when the role is over, soon after the event it is given is set.
+
+    ready: set by the role once it misses nothing that is written from then on; None if nobody has to wait for that.
+    """
 
     name: str
     layer: Layer
     counters: Counters
     run: Callable[[asyncio.Event], Awaitable[None]]
+    ready: asyncio.Event | None = None
 
 
 @dataclass(slots=True)
 class Running:
     """A stage that was started, and how it ended.
 
-    cut_off: it was told to stop, did not in time and was cancelled. gave_up: the transport or the destination was away when it
-    was told to stop. failure: what it failed with.
+    cut_off: it was told to stop, did not in time and was cancelled. left_behind: it did not even end then. gave_up: the
+    transport or the destination was away when it was told to stop. failure: what it failed with.
     """
 
     stage: Stage
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     cut_off: bool = False
+    left_behind: bool = False
     gave_up: bool = False
     failure: Exception | None = None
 

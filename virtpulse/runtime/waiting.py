@@ -6,18 +6,21 @@ from typing import Any, Final
 
 from virtpulse.clock import Clock
 
-_GRACE: Final = 2.0  # seconds of the loop's own clock; for work that was told to end and only has to clean up
+GRACE: Final = 2.0  # seconds of the loop's own clock; for work that was told to end and only has to clean up
 
 
 async def until_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:
-    """Do `work`, but cancel it once `stopping` is set. Return whether it came to its own end; raises what it raises."""
+    """Do `work`, but cancel it once `stopping` is set. Return whether it came to its own end; raises what it raises.
+
+    Work that does not end when cancelled is left behind after 2 seconds, and has not come to its own end.
+    """
     working = asyncio.ensure_future(work)
     watching = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
     finally:
         await cancelled(watching, working)
-    if working.cancelled():
+    if not working.done() or working.cancelled():
         return False
     working.result()
     return True
@@ -32,14 +35,19 @@ async def first_of(*works: Coroutine[Any, Any, object]) -> None:
         await cancelled(*tasks)
 
 
-async def cancelled(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel those of `tasks` that still run and wait until they have ended, for at most 2 seconds."""
+async def cancelled(*tasks: asyncio.Future[Any], grace: float = GRACE) -> None:
+    """Cancel those of `tasks` that still run and wait until they have ended, for at most `grace` seconds."""
+    if not tasks:
+        return
     for task in tasks:
         task.cancel()
-    done, _ = await asyncio.wait(tasks, timeout=_GRACE)
-    for task in done:
-        if not task.cancelled():
-            task.exception()  # so that asyncio does not report it as never looked at
+        task.add_done_callback(_looked_at)
+    await asyncio.wait(tasks, timeout=grace)
+
+
+def _looked_at(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # so that asyncio does not report it as never looked at
 
 
 async def pause(seconds: float, stopping: asyncio.Event, clock: Clock) -> None:

@@ -1,0 +1,58 @@
+"""A disk that does not answer must not keep the process from ending."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import asyncio, os, sys, threading
+from pathlib import Path
+from sinks.jsonl import JsonlSettings, JsonlSink, kind
+from virtpulse.clock import SystemClock
+from virtpulse.runtime.counters import Counters
+from virtpulse.runtime.pipeline import Layer, Stage, run_pipeline
+from virtpulse.runtime.sinking import feed
+from virtpulse.runtime.until import Until
+from virtpulse.transports.interface import Outgoing
+from virtpulse.transports.local.settings import LocalSettings
+from virtpulse.transports.local.transport import LocalTransport
+
+folder = Path(sys.argv[1])
+os.write_ = os.write
+
+def stuck(fd, data):
+    if threading.current_thread().name == "jsonl":
+        print("stuck", flush=True)
+        threading.Event().wait()
+    return os.write_(fd, data)
+
+async def main():
+    clock = SystemClock()
+    transport = LocalTransport(folder / "log.db", LocalSettings(), clock)
+    settings = JsonlSettings(path=str(folder / "{topic}-{time}.jsonl"))
+    counters = Counters("jsonl")
+    sink = JsonlSink(settings)
+    os.write = stuck
+    def writes(stopping):
+        return feed(kind(settings), sink, transport, counters, stopping, clock, Until.STOPPED)
+    async def produces(stopping):
+        await transport.publish([Outgoing("aggregates", "web-1", b"{}")])
+        await stopping.wait()
+    stages = [Stage("jsonl", Layer.SINK, counters, writes), Stage("producer", Layer.PRODUCER, Counters("p"), produces)]
+    await run_pipeline(stages, transport, clock, 1.0, 3.0)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_a_process_whose_write_never_returns_ends_within_the_deadline(tmp_path: Path) -> None:
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
+    assert "stuck" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "jsonl cancelled" in done.stdout + done.stderr
+    assert time.monotonic() - began < 1.0 + 3.0 + 2.0 + 4.0  # the last are for starting Python on a busy machine
