@@ -189,13 +189,26 @@ async def test_publishing_goes_on_once_there_is_space_again(opened: Open, tmp_pa
     assert await transport.ends(SAMPLES) == {0: stored + 1}
 
 
-async def test_a_log_that_was_removed_while_in_use_is_told(opened: Open, tmp_path: Path) -> None:
-    path = tmp_path / "log.db"
-    transport = await opened(path)
+@pytest.mark.parametrize("name", ["log.db", "log.db-wal"])
+async def test_a_log_that_was_removed_while_in_use_is_told(opened: Open, tmp_path: Path, name: str) -> None:
+    transport = await opened(tmp_path / "log.db")
     await transport.publish(_MESSAGE)
-    path.unlink()
+    (tmp_path / name).unlink()
     with pytest.raises(FatalError, match="removed or replaced while in use: start again"):
         await transport.publish(_MESSAGE)
+
+
+async def test_others_that_come_and_go_and_an_emptied_write_ahead_file_are_no_removal(opened: Open, tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    transport = await opened(path)
+    for _ in range(3):
+        await transport.publish(_MESSAGE)
+        other = await opened(path)
+        await other.publish(_MESSAGE)
+        await other.close()
+        await transport._log.writer.run(lambda log: log.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+    await transport.publish(_MESSAGE)
+    assert await transport.ends(SAMPLES) == {0: 7}
 
 
 async def test_a_log_locked_for_too_long_is_tried_again(opened: Open, tmp_path: Path) -> None:

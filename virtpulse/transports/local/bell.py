@@ -34,19 +34,24 @@ class Bell:
         self.count = 0
         self._path = path
         self._clock = clock
+        self._wal = path.with_name(path.name + "-wal")
         self._file: tuple[int, int] | None = None
+        self._wal_file: tuple[int, int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: int | None = None
         self._waiters: set[asyncio.Future[None]] = set()
 
     def bind(self) -> None:
-        """Remember which file the path names."""
+        """Remember which file the path names, and which its write-ahead file."""
         self._file = _identity(self._path)
+        self._wal_file = _identity(self._wal)
 
     def ring(self) -> None:
         """Tell every reader that something was stored; from any thread. Raises FatalError if the log is not there any more."""
-        if _identity(self._path) != self._file:
-            msg = f"the log {self._path} was moved, removed or replaced while in use: start again"
+        if self._wal_file is None:  # SQLite creates it with the first look at the log, and keeps it while the log is open
+            self._wal_file = _identity(self._wal)
+        if _identity(self._path) != self._file or _identity(self._wal) != self._wal_file:
+            msg = f"the log {self._path} or its -wal file was moved, removed or replaced while in use: start again"
             raise FatalError(msg)
         os.utime(self._path)
         with _deaf_lock:
