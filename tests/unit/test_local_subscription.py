@@ -10,7 +10,8 @@ import pytest
 from virtpulse.clock import Clock, SystemClock
 from virtpulse.errors import FatalError, PartitionLostError
 from virtpulse.topics import AGGREGATES, SAMPLES
-from virtpulse.transports.interface import Assigned, Outgoing, Position, Progress, Revoked, Waiting
+from virtpulse.transports.interface import Assigned, Outgoing, Position, Progress, Revoked, Subscription, Waiting
+from virtpulse.transports.local import subscription
 from virtpulse.transports.local.leases import LEASE_SECONDS
 from virtpulse.transports.local.settings import LocalSettings
 from virtpulse.transports.local.transport import LocalTransport
@@ -126,3 +127,25 @@ async def test_a_member_that_was_cancelled_while_it_became_the_owner_still_owns(
         if isinstance((await asyncio.gather(reading, return_exceptions=True))[0], Assigned):
             return
     assert isinstance(await subscription.read(1, 5.0), Assigned)
+
+
+async def test_a_fault_while_a_lease_is_renewed_comes_out_of_the_next_calls(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bool:
+        msg = "a fault"
+        raise ZeroDivisionError(msg)
+
+    transport = await opened(SwiftClock())
+    member = await transport.subscribe("g", [SAMPLES])
+    assert isinstance(await member.read(1, 1.0), Assigned)
+    monkeypatch.setattr(subscription, "renew", broken)
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(_read_on(member), 20)
+    with pytest.raises(ZeroDivisionError):
+        await member.transfer(OUTPUT, PROGRESS)
+
+
+async def _read_on(member: Subscription) -> None:
+    while True:
+        await member.read(1, 1.0)

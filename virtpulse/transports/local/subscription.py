@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 
-from virtpulse.errors import FatalError, PartitionLostError, RetryableError
+from virtpulse.errors import PartitionLostError, RetryableError
 from virtpulse.transports.interface import Assigned, Event, Outgoing, Progress, Revoked, Waiting
 from virtpulse.transports.local.cursors import Cursors
 from virtpulse.transports.local.leases import LEASE_SECONDS, RENEW_SECONDS, Member, Tenure, acquire, release, renew
@@ -29,7 +29,7 @@ class LocalSubscription:
         self._cursors = Cursors(self._reader, {})
         self._confirmed = 0.0
         self._lost = False
-        self._failure: FatalError | None = None
+        self._failure: Exception | None = None
         self._renewal: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
         self._closed = False
@@ -56,6 +56,8 @@ class LocalSubscription:
         Raises PartitionLostError, RetryableError or FatalError if nothing was stored, and RefusedError if only the
         messages that it names were not: the others and the progress are.
         """
+        if self._failure is not None:
+            raise self._failure
         tenure = self._tenure
         if tenure is None or progress.partition != 0:
             raise PartitionLostError(progress.partition, "this worker is not its owner")
@@ -110,7 +112,7 @@ class LocalSubscription:
                 await self._renew(tenure)
             except RetryableError:  # the generation decides who may write, so being late is harmless
                 continue
-            except FatalError as error:
+            except Exception as error:  # noqa: BLE001 - the next read or transfer raises it
                 self._failure = error
                 self._lost = True
         self._bell.poke()
