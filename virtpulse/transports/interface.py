@@ -93,7 +93,7 @@ class Assigned:
     """This worker owns the partition number from now on; reading starts at each topic's `first_needed`.
 
     A topic that the group has never committed starts at the log's beginning, with both numbers equal. `skipped`
-    counts messages that retention took before the group had read them.
+    counts messages from the group's `first_needed` on that retention took: not read yet, or to be read again.
     """
 
     partition: int

@@ -28,7 +28,10 @@ class Member(NamedTuple):
 
 
 class Tenure(NamedTuple):
-    """A member's ownership: its generation, where the group stands, and how many messages retention took unread."""
+    """A member's ownership: its generation, where the group stands, and how many messages it needs that retention took.
+
+    It needs what it has not read, and what it has to read again for the sake of its state.
+    """
 
     generation: int
     positions: Mapping[str, Position]
@@ -105,6 +108,6 @@ def _tenure(connection: sqlite3.Connection, group: str, topics: Sequence[str], g
     for topic in topics:
         first = span(connection, topic).first
         position = stored.get(topic, Position(first, first))
-        skipped += max(0, first - position.following)
+        skipped += max(0, first - position.first_needed)
         positions[topic] = Position(max(first, position.first_needed), max(first, position.following))
     return Tenure(generation, positions, skipped)

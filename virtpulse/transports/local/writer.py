@@ -1,7 +1,7 @@
 """The one place that changes the log: publishing, transferring, and trimming behind them."""
 
 import asyncio
-import contextlib
+import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +24,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _TRIM_SECONDS: Final = 5.0
+_IDLE_TRIM_SECONDS: Final = 60.0
+_TRIM_STEPS: Final = 1_000  # at a time
 _log = get_logger(__name__)
 
 
@@ -37,7 +39,7 @@ class Writer:
         self._settings = settings
         self._topics = topics
         self._lane = Lane(path, "local-writer")
-        self._grown = asyncio.Event()
+        self._grown = False  # since the last trimming
         self._trimming: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -50,8 +52,7 @@ class Writer:
         """Finish what was begun and close the log."""
         if self._trimming is not None:
             self._trimming.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._trimming
+            await asyncio.wait([self._trimming])
         await self._lane.close()
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
@@ -77,7 +78,7 @@ class Writer:
 
     async def _store(self, work: Work[P, dict[int, str]], *args: P.args, **kwargs: P.kwargs) -> None:
         reasons = await self._lane.settle(work, *args, **kwargs)
-        self._grown.set()
+        self._grown = True
         if reasons:
             raise RefusedError(reasons)
 
@@ -111,17 +112,27 @@ class Writer:
         self._bell.ring()
 
     async def _keep_trimming(self) -> None:
+        """Trim at once, then soon after something was stored; now and then in any case, as what nobody adds to ages too."""
+        trimmed = -math.inf
         while True:
-            await self._grown.wait()
-            self._grown.clear()
+            now = self._clock.monotonic()
+            if self._grown or now - trimmed >= _IDLE_TRIM_SECONDS:
+                self._grown, trimmed = False, now
+                await self._trim()
             await self._clock.sleep(_TRIM_SECONDS)
-            try:
-                more = True
-                while more:
-                    more = await self._lane.settle(trim, self._bounds, self._clock.time())
-                await self._lane.settle(shrink_wal, self._path)
-            except (RetryableError, FatalError) as error:
-                _log.warning("old messages could not be removed", error=str(error))
+
+    async def _trim(self) -> None:
+        try:
+            for _ in range(_TRIM_STEPS):
+                if not await self._lane.settle(trim, self._bounds, self._clock.time()):
+                    break
+            else:
+                self._grown = True  # the rest is for the next time
+            await self._lane.settle(shrink_wal, self._path)
+        except (RetryableError, FatalError) as error:
+            _log.warning("old messages could not be removed", error=str(error))
+        except Exception as error:  # noqa: BLE001 - a fault here must not end the trimming for good: logged with its place
+            _log.error("old messages could not be removed, by a fault in the program", exc_info=error)
 
     def _bounds(self, topic: str) -> Bounds:
         own = default_bounds(self._topics.get(topic, Topic(topic)))
