@@ -1,8 +1,9 @@
 """The places that settings come from - file, environment, command line - each read into a layer, and laid over one another."""
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,17 +27,20 @@ class Written:
 
 @dataclass(slots=True)
 class Layer:
-    """Nested tables, and for each key the place where it was set."""
+    """Nested tables, and for each key the place where it was set.
+
+    `beneath` finds the places of the file's keys; it is called once an error is to name one.
+    """
 
     tree: dict[str, Any] = field(default_factory=dict)
     places: dict[KeyPath, str] = field(default_factory=dict)
+    beneath: Callable[[], Mapping[KeyPath, str]] = dict
 
     def place(self, path: KeyPath) -> str:
         """Return where `path`, or else the table around it, was set; "" if nowhere."""
-        for length in range(len(path), 0, -1):
-            if path[:length] in self.places:
-                return self.places[path[:length]]
-        return ""
+        beneath = self.beneath()
+        around = (path[:length] for length in range(len(path), 0, -1))
+        return next((place for place in (self.places.get(part) or beneath.get(part) for part in around) if place), "")
 
     def put(self, path: KeyPath, value: object, place: str) -> None:
         """Set one key. Raises UsageError where a part of the way to it is a value, not a table."""
@@ -74,7 +78,11 @@ def from_file(path: Path) -> Layer:
     except RecursionError as error:
         msg = f"the configuration {path} is nested too deeply"
         raise UsageError(msg) from error
-    return Layer(tree, {key: f"line {line} of {path}" for key, line in key_lines(text).items()})
+    return Layer(tree, beneath=cache(partial(_places, path, text)))
+
+
+def _places(path: Path, text: str) -> Mapping[KeyPath, str]:
+    return {key: f"line {line} of {path}" for key, line in key_lines(text).items()}
 
 
 def from_environment(environ: Mapping[str, str], tops: Iterable[str]) -> Layer:

@@ -6,12 +6,14 @@ from typing import Final
 KeyPath = tuple[str, ...]
 
 _MULTILINE: Final = ('"""', "'''")
+_TRIES: Final = 16  # equals signs of a line that may end its key; each try reads the line anew
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:
     """Return the line, counted from 1, of each table and key of a valid TOML text.
 
-    Keys inside an inline table or a multi-line array are not found: their outermost key's line has to do.
+    Keys inside an inline table or a multi-line array are not found: their outermost key's line has to do. Nor are those
+    that hold many equals signs.
     """
     lines: dict[KeyPath, int] = {}
     table: KeyPath = ()
@@ -43,12 +45,15 @@ def _key(line: str) -> KeyPath:
     """Return the key that an assignment begins with; a key in quotes may itself hold an equals sign."""
     if line.startswith("#"):
         return ()
-    end = line.find("=")
-    while end > 0:
+    end = -1
+    for _ in range(_TRIES):
+        end = line.find("=", end + 1)
+        if end < 0:
+            break
         try:
             return _only_path(tomllib.loads(f"{line[:end]} = 0"))
         except (tomllib.TOMLDecodeError, RecursionError):
-            end = line.find("=", end + 1)
+            continue
     return ()
 
 
