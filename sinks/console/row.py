@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from sinks.console.severity import Family, badness
+from sinks.console.wording import is_level
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
 
 HISTORY: Final = 60  # windows
@@ -25,7 +26,7 @@ class Name(NamedTuple):
 
 
 class Measure(Enum):
-    """What a row's figure is: a percentage, an operation's mean time in seconds, an amount by the second."""
+    """What a row's figure is: a percentage, an operation's mean time in seconds, an amount by the second (a level: by the look)."""
 
     PERCENT = "percent"
     TIME = "time"
@@ -96,7 +97,7 @@ class Row:
         if value.part == 0 and (self.measure is Measure.PERCENT or self.name.family is Family.FAULT):
             return None  # nothing happened, so there is nothing to take a ratio of
         self._become(Measure.AMOUNT)
-        return value.part / self.size
+        return value.part / (value.count if is_level(self.name.key) else self.size)
 
     def _become(self, measure: Measure) -> None:
         if self.measure is not measure:

@@ -6,6 +6,7 @@ from typing import Final
 from virtpulse.catalogue import metric, split_key
 
 _BYTES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_HERTZ: Final = ("Hz", "kHz", "MHz", "GHz", "THz")
 _COUNTS: Final = ("", "k", "M", "G", "T")
 _NO_VALUE: Final = "–"  # noqa: RUF001 - the dash that stands for nothing is meant
 _TIMES: Final = ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (1e-6, 1e6, "µs"), (0.0, 1e9, "ns"))
@@ -53,11 +54,19 @@ def amount(key: str, per_second: float | None) -> str:
     """
     if per_second is None or not math.isfinite(per_second):
         return _NO_VALUE
+    if is_level(key):
+        return _scaled(per_second, 1000.0, _HERTZ)
     known = metric(key)
     in_bytes = known.unit == "By" if known else split_key(key)[0].endswith(".io")
     if in_bytes:
         return _scaled(per_second, 1024.0, _BYTES) + "/s"
     return _scaled(per_second, 1000.0, _COUNTS).rstrip() + "/s"
+
+
+def is_level(key: str) -> bool:
+    """Say whether a metric's parts are levels, each look's own, rather than amounts that add up to more in a longer window."""
+    known = metric(key)
+    return known is not None and known.unit == "Hz"
 
 
 def _scaled(value: float, base: float, units: tuple[str, ...]) -> str:

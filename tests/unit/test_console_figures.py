@@ -107,6 +107,7 @@ def test_figures_read_as_people_write_them() -> None:
     assert [duration(value) for value in (0.00082, 0.0032, 1.4, 0, 2e-9)] == ["820 µs", "3.2 ms", "1.4 s", "0 s", "2 ns"]
     assert amount("system.disk.io@vda.read", 1_258_291.0) == "1.2 MiB/s"
     assert amount("vm.disk.operations@vda", 35_000.0) == "35 k/s"
+    assert amount("system.cpu.frequency", 4.6e9) == "4.6 GHz"
     assert span(1.0, 2.0, timing=False) == "1.0–2.0"  # noqa: RUF001 the sign that the table shows
     assert not span(None, 2.0, timing=True)
 
