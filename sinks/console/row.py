@@ -26,7 +26,7 @@ class Name(NamedTuple):
 
 
 class Measure(Enum):
-    """What a row's figure is: a percentage, an operation's mean time in seconds, an amount by the second (a level: by the look)."""
+    """What a row's figure is: a percentage, a mean time in seconds, an amount by the second (a level: by the look)."""
 
     PERCENT = "percent"
     TIME = "time"
