@@ -25,7 +25,9 @@ from virtpulse.transports.interface import Transport
 from virtpulse.transports.open import open_transport
 
 _COMMAND: Final = (sys.executable, "-P", "-m", "virtpulse")
-_KILL_BATCH: Final = 200  # small, so that there are many steps to be killed in
+_KILL_BATCH: Final = 200  # at most: small, so that there are many steps to be killed in
+_KILL_STEPS: Final = 60  # for each kill, at least: a fast worker makes several while it is watched and killed
+_FARTHEST: Final = 0.8  # of what is left: so much nearer to the end the worker might be done before it is killed
 _CLOSING_KILLS: Final = 5
 _START_WITHIN: Final = 120.0  # seconds
 
@@ -66,7 +68,7 @@ async def kill_on_the_way(trial: Trial, plan: Plan, draw: random.Random) -> Coun
     await transport.start()
     died: Counter[str] = Counter()
     end = (await transport.ends("samples"))[0]
-    options = plan.settings(min(_KILL_BATCH, max(1, end // (4 * plan.kills + 1))))
+    options = plan.settings(min(_KILL_BATCH, max(1, end // (_KILL_STEPS * plan.kills))))
     try:
         while died["closing"] < _CLOSING_KILLS:
             left = plan.kills - died["starting"] - died["processing"]
@@ -98,7 +100,7 @@ async def _dangerous_moment(
         await asyncio.sleep(draw.random() * 0.6)
         return "starting"
     target = at + draw.random() * 2 * (end - at) / (left + 1)
-    await _until_position(transport, worker, min(target, end - 1))
+    await _until_position(transport, worker, min(target, at + _FARTHEST * (end - at)))
     await asyncio.sleep(draw.random() * 0.005)
     return "processing"
 
