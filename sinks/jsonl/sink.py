@@ -15,7 +15,7 @@ from virtpulse.errors import FatalError, RefusedError, RetryableError
 from virtpulse.runtime.roles import SinkKind
 from virtpulse.transports.interface import Batch
 
-_LAST_WAIT: Final = 1.0  # seconds for which closing waits for a write to a slow disk; the runtime waits a little longer
+_LAST_WAIT: Final = 0.5  # seconds for which closing waits for a write to a slow disk; the runtime waits a little longer
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_ALLOWED: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT}

@@ -55,4 +55,5 @@ def test_a_process_whose_write_never_returns_ends_within_the_deadline(tmp_path: 
     assert "stuck" in done.stdout, done.stderr
     assert done.returncode == 0, done.stderr
     assert "jsonl cancelled" in done.stdout + done.stderr
+    assert "left behind" not in done.stdout + done.stderr
     assert time.monotonic() - began < 1.0 + 3.0 + 2.0 + 4.0  # the last are for starting Python on a busy machine
