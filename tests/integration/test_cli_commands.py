@@ -115,7 +115,7 @@ def test_positions_are_shown_and_reset(run: Run, tmp_path: Path) -> None:
     run("run", "processor", "windows", "--drain")
     (after,) = run("positions", "show", "windows").documents
     assert (after["topic"], after["following"], after["lag"]) == ("samples", after["end"], 0)
-    assert run("positions", "reset", "windows").code == 0
+    assert run("positions", "reset", "windows", "--to", "start").code == 0
     (start,) = run("positions", "show").documents
     assert (start["following"], start["lag"] >= 2) == (0, True)
     assert run("positions", "reset", "windows", "--to", "end").code == 0

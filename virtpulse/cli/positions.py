@@ -13,10 +13,13 @@ from virtpulse.cli.printing import prints_json, put_lines
 from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
 from virtpulse.errors import RetryableError, UsageError
+from virtpulse.logs import get_logger
 from virtpulse.runtime.closing import closing
 from virtpulse.transports.interface import Assigned, Outgoing, Position, Progress, Subscription, Transport
 
 app = App(name="positions", help="Look at, or set, where each group stands in the log.")
+
+_log = get_logger(__name__)
 
 To = Literal["start", "end"]
 
@@ -72,7 +75,7 @@ def show(
 
 
 @app.command
-def reset(group: str, /, *, to: To = "start", common: Common | None = None) -> None:
+def reset(group: str, /, *, to: To, common: Common | None = None) -> None:
     """Set a group to the beginning or the end of what the log holds; its workers must be stopped.
 
     What a processor remembers is forgotten with it. From the start it handles everything again, and its output is in the
@@ -91,6 +94,7 @@ def reset(group: str, /, *, to: To = "start", common: Common | None = None) -> N
     groups = wiring.groups(configuration, SystemClock())
     _require(group, groups)
     execute(_reset(configuration, group, groups[group], to))
+    _log.info("position set", group=group, to=to)
 
 
 def _require(group: str, groups: Mapping[str, wiring.Group]) -> None:
