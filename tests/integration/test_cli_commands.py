@@ -224,7 +224,7 @@ def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> No
         (("publish", "samples", "none.jsonl"), "none.jsonl cannot be read"),
         (("publish", "samples", "--speed", "0"), "--speed must be"),
         (("publish", "samples", "--speed", "1", "--raw"), "--speed must be"),
-        (("positions", "reset", "windoes"), "there are: windows"),
+        (("positions", "reset", "windoes", "--to", "start"), "there are: windows"),
         (("positions", "show", "nogroup"), 'the group "nogroup" is not known; there are: windows'),
     ],
 )

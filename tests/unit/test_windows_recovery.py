@@ -189,7 +189,7 @@ def test_a_clock_that_jumps_makes_nobody_forgotten() -> None:
     processor.tick()
     jumped = ManualClock()
     jumped.now = 120.0
-    jumped.time = lambda: BASE + 30 * 86_400.0  # type: ignore[method-assign]
+    jumped.time = lambda: BASE + 30 * 86_400.0  # type: ignore[method-assign] # this one clock has jumped
     processor._clock = jumped
     assert all(message.value for message in processor.tick().messages)
 
