@@ -5,6 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from processors.windows.columns import runs
 from processors.windows.rows import Floats
 from processors.windows.shapes import Ints
 
@@ -43,8 +44,7 @@ class Cells:
 
     def give_back(self, first: Ints, size: Ints) -> None:
         """Take runs of cells back, `size` from `first` on, and make them fresh."""
-        starts = np.cumsum(size) - size
-        self._clear(np.repeat(first - starts, size) + np.arange(int(size.sum())))
+        self._clear(runs(first, size))
         for one, length in zip(first.tolist(), size.tolist(), strict=True):
             self._free.setdefault(length, []).append(one)
 

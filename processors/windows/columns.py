@@ -46,3 +46,10 @@ class Columns:
             old = getattr(self, name, None)
             setattr(self, name, new if old is None else np.concatenate((old, new)))
         self.room += more
+
+
+def runs(first: npt.NDArray[np.int64], size: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the numbers of runs one behind the other: `size[0]` numbers from `first[0]` on, then those of the next run."""
+    starts = np.cumsum(size) - size
+    numbers: npt.NDArray[np.int64] = np.repeat(first - starts, size) + np.arange(int(size.sum()))
+    return numbers

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from processors.windows.columns import runs
 from processors.windows.judge import Grid, Verdict
 from processors.windows.openwindows import OpenWindows
 from processors.windows.rows import Rows
@@ -75,15 +76,14 @@ class Counting:
             row, numbers = row[fits], numbers[fits]
         shape, sizes = rows.shape[row], rows.size[row]
         starts = np.cumsum(sizes) - sizes
-        place = np.arange(int(sizes.sum()))
-        cell = np.repeat(self._open.base[numbers] - starts, sizes) + place
+        cell = runs(self._open.base[numbers], sizes)
         for pair in np.flatnonzero(self._open.layout[numbers] != shape).tolist():
             cells = self._open.widen(int(numbers[pair]), self._shapes.by_number[shape[pair]])
             if cells is not None:
                 cell[starts[pair] : starts[pair] + sizes[pair]] = cells
         part, whole = rows.part, rows.whole
         if len(row) != len(rows) or (row[1:] == row[:-1]).any():
-            source = np.repeat(rows.first[row] - starts, sizes) + place
+            source = runs(rows.first[row], sizes)
             part, whole = part[source], whole[source]
         self._open.cells.add(cell, part, whole)
         return left_out

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import orjson
 
+from processors.windows.columns import runs
 from processors.windows.judge import Grid
 from processors.windows.openwindows import OpenWindows
 from processors.windows.shapes import Ints, Shape, Shapes
@@ -36,8 +37,7 @@ class Emitter:
         chosen = np.array(numbers, np.int64)
         layouts = [self._shapes.by_number[layout] for layout in self._open.layout[chosen].tolist()]
         sizes = self._shapes.sizes[self._open.layout[chosen]]
-        starts = np.cumsum(sizes) - sizes
-        cells = self._cells(np.repeat(self._open.base[chosen] - starts, sizes) + np.arange(int(sizes.sum())), layouts)
+        cells = self._cells(runs(self._open.base[chosen], sizes), layouts)
         columns = (self._open.view, self._open.window, self._open.samples, self._open.repeated)
         plain = zip(numbers, late, layouts, *(column[chosen].tolist() for column in columns), strict=True)
         for number, too_late, layout, view_number, window, samples, repeated in plain:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from processors.windows.columns import runs
 from processors.windows.shapes import Ints
 from processors.windows.views import Facts
 from virtpulse.errors import InvalidError
@@ -59,8 +60,7 @@ class Rows:
         kept = np.delete(np.arange(len(self)), bad)
         renumbered = {row: number for number, row in enumerate(kept.tolist())}
         size = self.size[kept]
-        first = np.cumsum(size) - size
-        source = np.repeat(self.first[kept] - first, size) + np.arange(int(size.sum()))
+        source = runs(self.first[kept], size)
         return Rows(
             message=self.message[kept],
             index=self.index[kept],
@@ -73,7 +73,7 @@ class Rows:
             colons=self.colons[kept],
             part=self.part[source],
             whole=self.whole[source],
-            first=first,
+            first=np.cumsum(size) - size,
             size=size,
             facts=[self.facts[row] for row in renumbered],
             documents=[self.documents[row] for row in renumbered],
