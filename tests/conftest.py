@@ -3,10 +3,12 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable, Coroutine
+import logging
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import pytest
+import structlog
 
 T = TypeVar("T")
 
@@ -95,3 +97,16 @@ def fake_clock() -> FakeClock:
 def new_clock() -> Callable[[], FakeClock]:
     """Return a function that makes such clocks, for property tests, which need one for each example."""
     return FakeClock
+
+
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    """Undo afterwards what a test does to the logs of the process."""
+    before = structlog.get_config()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.configure(**before)

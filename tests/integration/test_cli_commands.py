@@ -1,13 +1,11 @@
 """The commands, in this process, on a real log: what they print, report and return."""
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import structlog
 
 from virtpulse import __version__
 from virtpulse.cli.main import main
@@ -30,19 +28,11 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs_as_before: None) -> None:  # noqa: ARG001 - it acts by being there
     """Run in a folder of its own; leave logging as it was."""
-    before = structlog.get_config()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("VIRTPULSE_CONFIG", raising=False)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.configure(**before)
 
 
 @pytest.fixture

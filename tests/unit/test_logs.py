@@ -6,25 +6,16 @@ import logging
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from virtpulse.config.secrets import MASK, Secret
 from virtpulse.logs import configure, get_logger
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    before = structlog.get_config()
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.configure(**before)
+def _as_before(logs_as_before: None) -> None:
+    """Leave logging as it was."""
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
