@@ -58,11 +58,15 @@ def typed(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return the environment of a user in a new folder, with a state folder of its own and windows short enough for a test."""
+    """Return the environment of a user in a new folder, with a state folder of its own and windows short enough for a test.
+
+    SHELL is what a login sets; a machine that only runs jobs may have none.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VIRTPULSE_")}
     folder = tmp_path_factory.mktemp("user")
     path = f"{Path(sys.executable).parent}:{kept['PATH']}"
-    own = {"PATH": path, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PWD": str(folder)}
+    home = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PWD": str(folder)}
+    own = {"PATH": path, "SHELL": "/bin/bash", **home}
     return {**kept, **own, **SHORT_WINDOWS}
 
 
