@@ -10,13 +10,14 @@ import difflib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from virtpulse.clock import Clock
 from virtpulse.config.load import Configuration, SettingsTypes
 from virtpulse.errors import UsageError
+from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.roles import Processor, ProcessorKind, Producer, Sink, SinkKind
 from virtpulse.runtime.stages import Layer, Stage
@@ -24,8 +25,14 @@ from virtpulse.runtime.until import Until
 from virtpulse.transports.interface import Transport
 from virtpulse.transports.open import open_transport
 
+if TYPE_CHECKING:
+    from processors.windows.settings import WindowsSettings
+    from producers.host.settings import HostSettings
+    from sinks.console.settings import ConsoleSettings
+    from sinks.jsonl.settings import JsonlSettings
+
 Section = Literal["producers", "processors", "sinks"]
-S = TypeVar("S", bound=msgspec.Struct)
+R = TypeVar("R")
 
 
 class Group(NamedTuple):
@@ -44,72 +51,79 @@ class Setting:
     clock: Clock
     until: Until = Until.STOPPED
 
+    def context(self, counters: Counters, stopping: asyncio.Event) -> Context:
+        """Return what a role is run with, by what it counts and how it is told to stop."""
+        return Context(self.transport, counters, stopping, self.clock)
 
-def _host_settings() -> type[msgspec.Struct]:
+
+@dataclass(frozen=True, slots=True)
+class _Role(Generic[R]):
+    """How a role comes to be: the type of its settings, and what makes it of a configuration that holds them."""
+
+    settings: Callable[[], type[msgspec.Struct]]
+    make: Callable[[Configuration, Clock], R]
+
+
+def _host_settings() -> "type[HostSettings]":
     from producers.host.settings import HostSettings
 
     return HostSettings
 
 
-def _windows_settings() -> type[msgspec.Struct]:
+def _host(configuration: Configuration, clock: Clock) -> Producer:
+    from producers.host import HostProducer
+
+    return HostProducer(configuration.role("producers", "host", _host_settings()), clock)
+
+
+def _windows_settings() -> "type[WindowsSettings]":
     from processors.windows.settings import WindowsSettings
 
     return WindowsSettings
 
 
-def _console_settings() -> type[msgspec.Struct]:
+def _windows(configuration: Configuration, clock: Clock) -> tuple[ProcessorKind, Callable[[int], Processor]]:
+    from processors.windows.processor import WindowsProcessor, kind
+
+    settings = configuration.role("processors", "windows", _windows_settings())
+    return kind(settings), partial(WindowsProcessor, settings, clock)
+
+
+def _console_settings() -> "type[ConsoleSettings]":
     from sinks.console.settings import ConsoleSettings
 
     return ConsoleSettings
 
 
-def _jsonl_settings() -> type[msgspec.Struct]:
+def _console(configuration: Configuration, clock: Clock) -> tuple[SinkKind, Sink]:
+    from sinks.console import ConsoleSink, kind
+
+    settings = configuration.role("sinks", "console", _console_settings())
+    return kind(settings), ConsoleSink(settings, clock)
+
+
+def _jsonl_settings() -> "type[JsonlSettings]":
     from sinks.jsonl.settings import JsonlSettings
 
     return JsonlSettings
 
 
-def _host(configuration: Configuration, clock: Clock) -> Producer:
-    from producers.host import HostProducer
-    from producers.host.settings import HostSettings
-
-    return HostProducer(_settings(configuration, "producers", "host", HostSettings), clock)
-
-
-def _windows(configuration: Configuration, clock: Clock) -> tuple[ProcessorKind, Callable[[int], Processor]]:
-    from processors.windows.processor import WindowsProcessor, kind
-    from processors.windows.settings import WindowsSettings
-
-    settings = _settings(configuration, "processors", "windows", WindowsSettings)
-    return kind(settings), partial(WindowsProcessor, settings, clock)
-
-
-def _console(configuration: Configuration, clock: Clock) -> tuple[SinkKind, Sink]:
-    from sinks.console import ConsoleSink, kind
-    from sinks.console.settings import ConsoleSettings
-
-    settings = _settings(configuration, "sinks", "console", ConsoleSettings)
-    return kind(settings), ConsoleSink(settings, clock)
-
-
 def _jsonl(configuration: Configuration, clock: Clock) -> tuple[SinkKind, Sink]:
     from sinks.jsonl import JsonlSink, kind
-    from sinks.jsonl.settings import JsonlSettings
 
-    settings = _settings(configuration, "sinks", "jsonl", JsonlSettings)
+    settings = configuration.role("sinks", "jsonl", _jsonl_settings())
     return kind(settings), JsonlSink(settings, clock)
 
 
+_PRODUCERS: Final = {"host": _Role(_host_settings, _host)}
+_PROCESSORS: Final = {"windows": _Role(_windows_settings, _windows)}
+_SINKS: Final = {"console": _Role(_console_settings, _console), "jsonl": _Role(_jsonl_settings, _jsonl)}
+
 SETTINGS: Final[SettingsTypes] = {
-    "producers": {"host": _host_settings},
-    "processors": {"windows": _windows_settings},
-    "sinks": {"console": _console_settings, "jsonl": _jsonl_settings},
+    "producers": {name: role.settings for name, role in _PRODUCERS.items()},
+    "processors": {name: role.settings for name, role in _PROCESSORS.items()},
+    "sinks": {name: role.settings for name, role in _SINKS.items()},
 }
-_PRODUCERS: Final[Mapping[str, Callable[[Configuration, Clock], Producer]]] = {"host": _host}
-_PROCESSORS: Final[Mapping[str, Callable[[Configuration, Clock], tuple[ProcessorKind, Callable[[int], Processor]]]]] = {
-    "windows": _windows
-}
-_SINKS: Final[Mapping[str, Callable[[Configuration, Clock], tuple[SinkKind, Sink]]]] = {"console": _console, "jsonl": _jsonl}
 
 
 def names(section: Section) -> tuple[str, ...]:
@@ -146,11 +160,11 @@ def stages(setting: Setting, roles: Mapping[Section, Iterable[str]]) -> list[Sta
 def groups(configuration: Configuration, clock: Clock) -> dict[str, Group]:
     """Return each group of the known roles; a role without a group has no positions."""
     found: dict[str, Group] = {}
-    for build in _PROCESSORS.values():
-        kind, _ = build(configuration, clock)
+    for processor in _PROCESSORS.values():
+        kind, _ = processor.make(configuration, clock)
         found[kind.name] = Group(kind.inputs, kind.states)
-    for open_sink in _SINKS.values():
-        sink_kind, _ = open_sink(configuration, clock)
+    for sink in _SINKS.values():
+        sink_kind, _ = sink.make(configuration, clock)
         if sink_kind.group is not None:
             found[sink_kind.group] = Group(sink_kind.inputs)
     return found
@@ -160,11 +174,11 @@ def _producer_stage(setting: Setting, name: str) -> Stage:
     from virtpulse.runtime.producing import produce
 
     _require("producers", name, "producer")
-    producer = _PRODUCERS[name](setting.configuration, setting.clock)
+    producer = _PRODUCERS[name].make(setting.configuration, setting.clock)
     counters = Counters(name)
 
     def run(stopping: asyncio.Event) -> Awaitable[None]:
-        return produce(producer, setting.transport, counters, stopping, setting.clock)
+        return produce(producer, setting.context(counters, stopping))
 
     return Stage(name, Layer.PRODUCER, counters, run)
 
@@ -173,11 +187,11 @@ def _processor_stage(setting: Setting, name: str) -> Stage:
     from virtpulse.runtime.processing import process
 
     _require("processors", name, "processor")
-    kind, build = _PROCESSORS[name](setting.configuration, setting.clock)
+    kind, build = _PROCESSORS[name].make(setting.configuration, setting.clock)
     counters = Counters(name)
 
     def run(stopping: asyncio.Event) -> Awaitable[None]:
-        return process(kind, build, setting.transport, counters, stopping, setting.clock, setting.until)
+        return process(kind, build, setting.context(counters, stopping), setting.until)
 
     return Stage(name, Layer.PROCESSOR, counters, run)
 
@@ -186,11 +200,11 @@ def _sink_stage(setting: Setting, name: str) -> Stage:
     from virtpulse.runtime.sinking import feed
 
     _require("sinks", name, "sink")
-    kind, sink = _SINKS[name](setting.configuration, setting.clock)
+    kind, sink = _SINKS[name].make(setting.configuration, setting.clock)
     counters, ready = Counters(name), asyncio.Event()
 
     def run(stopping: asyncio.Event) -> Awaitable[None]:
-        return feed(kind, sink, setting.transport, counters, stopping, setting.clock, setting.until, ready)
+        return feed(kind, sink, setting.context(counters, stopping), setting.until, ready)
 
     return Stage(name, Layer.SINK, counters, run, ready)
 
@@ -200,14 +214,6 @@ _STAGES: Final[Mapping[Section, Callable[[Setting, str], Stage]]] = {
     "processors": _processor_stage,
     "sinks": _sink_stage,
 }
-
-
-def _settings(configuration: Configuration, section: Section, name: str, kind: type[S]) -> S:
-    settings = configuration.role(section, name, kind)
-    if not isinstance(settings, kind):
-        msg = f"{section}.{name} was read as {type(settings).__name__}, not as {kind.__name__}"
-        raise TypeError(msg)
-    return settings
 
 
 def _require(section: Section, name: str, where: str) -> None:

@@ -35,7 +35,7 @@ class HostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Check the ranges. Raises ValueError with what is allowed."""
         if not _SHORTEST <= self.interval <= bounds.MAX_INTERVAL:
-            msg = f"interval must be from 10ms to 366d, got {float(self.interval):g} s"
+            msg = f"interval must be from 10ms to {bounds.MAX_INTERVAL / 86_400:g}d, got {float(self.interval):g} s"
             raise ValueError(msg)
         if self.source and not _is_source(self.source):
             msg = (

@@ -12,6 +12,7 @@ import asyncio, os, sys, threading
 from pathlib import Path
 from sinks.jsonl import JsonlSettings, JsonlSink, kind
 from virtpulse.clock import SystemClock
+from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.pipeline import Layer, Stage, run_pipeline
 from virtpulse.runtime.sinking import feed
@@ -37,7 +38,7 @@ async def main():
     sink = JsonlSink(settings)
     os.write = stuck
     def writes(stopping):
-        return feed(kind(settings), sink, transport, counters, stopping, clock, Until.STOPPED)
+        return feed(kind(settings), sink, Context(transport, counters, stopping, clock), Until.STOPPED)
     async def produces(stopping):
         await transport.publish([Outgoing("aggregates", "web-1", b"{}")])
         await stopping.wait()

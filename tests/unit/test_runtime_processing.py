@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from virtpulse.errors import FatalError, RetryableError
+from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.processing import process
 from virtpulse.runtime.roles import Output, Processor, ProcessorKind
@@ -35,7 +36,7 @@ class Role:
 
     async def run(self, until: Until, kind: ProcessorKind = KIND) -> None:
         """Run it."""
-        await process(kind, self.build, self.transport, self.counters, self.stopping, self.clock, until)
+        await process(kind, self.build, Context(self.transport, self.counters, self.stopping, self.clock), until)
 
 
 def numbered(count: int) -> list[bytes]:

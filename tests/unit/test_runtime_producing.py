@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from virtpulse.errors import FatalError, RetryableError
 from virtpulse.messages.sample import Sample
+from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.outbox import BATCH, Outbox
 from virtpulse.runtime.producing import produce
@@ -49,7 +50,7 @@ async def test_samples_are_published_and_the_producer_is_closed_at_the_stop(
 ) -> None:
     transport, producer, counters = memory_transport(fake_clock), Ticking(fake_clock), Counters("host")
     stopping = asyncio.Event()
-    running = asyncio.create_task(produce(producer, transport, counters, stopping, fake_clock))
+    running = asyncio.create_task(produce(producer, Context(transport, counters, stopping, fake_clock)))
     await fake_clock.advance(9.5)
     assert len(transport.stored("samples")) == 10
     stopping.set()
@@ -63,7 +64,7 @@ async def test_a_producer_that_ends_by_itself_ends_the_role_with_everything_publ
     memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock"
 ) -> None:
     transport, counters = memory_transport(fake_clock), Counters("host")
-    await fake_clock.drive(produce(Ticking(fake_clock, [None]), transport, counters, asyncio.Event(), fake_clock))
+    await fake_clock.drive(produce(Ticking(fake_clock, [None]), Context(transport, counters, asyncio.Event(), fake_clock)))
     assert counters.sent == 1
 
 
@@ -72,7 +73,7 @@ async def test_a_producer_that_raises_is_started_again_ever_more_slowly(
 ) -> None:
     script = [RuntimeError("a fault"), RetryableError("away")] * 10
     transport, producer, counters = memory_transport(fake_clock), Ticking(fake_clock, [*script, None]), Counters("host")
-    await fake_clock.drive(produce(producer, transport, counters, asyncio.Event(), fake_clock))
+    await fake_clock.drive(produce(producer, Context(transport, counters, asyncio.Event(), fake_clock)))
     assert counters.retried == 20
     assert counters.sent == 21
     assert producer.closed == 21
@@ -84,7 +85,7 @@ async def test_a_fatal_error_ends_the_role_after_what_is_buffered_was_published(
     transport, counters = memory_transport(fake_clock), Counters("host")
     producer = Ticking(fake_clock, [FatalError("no such machine")])
     with pytest.raises(FatalError, match="no such machine"):
-        await fake_clock.drive(produce(producer, transport, counters, asyncio.Event(), fake_clock))
+        await fake_clock.drive(produce(producer, Context(transport, counters, asyncio.Event(), fake_clock)))
     assert counters.sent == 1
 
 
@@ -94,7 +95,7 @@ async def test_while_the_transport_is_away_samples_are_buffered_and_then_sent_in
     away = [memory_transport.Fault.RETRYABLE] * 12
     transport, counters = memory_transport(fake_clock, faults=away), Counters("host")
     stopping = asyncio.Event()
-    running = asyncio.create_task(produce(Ticking(fake_clock), transport, counters, stopping, fake_clock))
+    running = asyncio.create_task(produce(Ticking(fake_clock), Context(transport, counters, stopping, fake_clock)))
     await fake_clock.advance(400.0)
     stopping.set()
     await fake_clock.settle()
@@ -111,7 +112,7 @@ async def test_what_is_buffered_at_the_stop_gets_a_last_try_and_else_is_told_as_
     away = [memory_transport.Fault.RETRYABLE] * 1000
     transport, counters = memory_transport(fake_clock, faults=away), Counters("host")
     stopping = asyncio.Event()
-    running = asyncio.create_task(produce(Ticking(fake_clock), transport, counters, stopping, fake_clock))
+    running = asyncio.create_task(produce(Ticking(fake_clock), Context(transport, counters, stopping, fake_clock)))
     await fake_clock.advance(9.5)
     left = len(transport.faults)
     stopping.set()
@@ -126,7 +127,7 @@ async def test_refused_samples_become_dead_letters(memory_transport: "type[Memor
     transport, counters = memory_transport(fake_clock), Counters("host")
     transport.refuse = lambda message: message.topic == "samples" and b'"time":2.0' in message.value
     producer = Ticking(fake_clock, [RetryableError("x"), RetryableError("x"), None])
-    await fake_clock.drive(produce(producer, transport, counters, asyncio.Event(), fake_clock))
+    await fake_clock.drive(produce(producer, Context(transport, counters, asyncio.Event(), fake_clock)))
     assert len(transport.stored("samples")) == 2
     assert len(transport.stored("deadletters")) == 1
     assert (counters.sent, counters.refused, counters.pending) == (2, 1, 0)
@@ -179,7 +180,7 @@ async def test_a_producer_that_cleans_up_for_too_long_is_left_behind_without_a_f
             finally:
                 await released.wait()
 
-    running = asyncio.create_task(produce(Slow(), transport, Counters("host"), stopping, fake_clock))
+    running = asyncio.create_task(produce(Slow(), Context(transport, Counters("host"), stopping, fake_clock)))
     await fake_clock.settle()
     stopping.set()
     await asyncio.wait_for(running, 10)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from virtpulse.errors import FatalError, RefusedError, RetryableError
+from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.roles import SinkKind
 from virtpulse.runtime.sinking import feed
@@ -55,7 +56,7 @@ def numbered(start: int, stop: int) -> list[bytes]:
 
 async def drained(kind: SinkKind, sink: Scripted, transport: "MemoryTransport", clock: "FakeClock") -> Counters:
     counters = Counters(kind.name)
-    await clock.drive(feed(kind, sink, transport, counters, asyncio.Event(), clock, Until.DRAINED))
+    await clock.drive(feed(kind, sink, Context(transport, counters, asyncio.Event(), clock), Until.DRAINED))
     return counters
 
 
@@ -144,7 +145,7 @@ async def test_a_stopped_sink_writes_what_is_there_and_ends(
 ) -> None:
     transport, sink, counters = memory_transport(fake_clock), Scripted(), Counters("sink")
     stopping = asyncio.Event()
-    running = asyncio.create_task(feed(kind, sink, transport, counters, stopping, fake_clock, Until.STOPPED))
+    running = asyncio.create_task(feed(kind, sink, Context(transport, counters, stopping, fake_clock), Until.STOPPED))
     await fake_clock.advance(1.0)
     transport.add("aggregates", *numbered(0, 20))
     stopping.set()
@@ -159,7 +160,7 @@ async def test_without_a_group_only_what_is_new_is_shown(
 ) -> None:
     transport, sink, stopping = memory_transport(fake_clock), Scripted(), asyncio.Event()
     transport.add("aggregates", b"old")
-    running = asyncio.create_task(feed(VIEWING, sink, transport, Counters("s"), stopping, fake_clock, Until.STOPPED))
+    running = asyncio.create_task(feed(VIEWING, sink, Context(transport, Counters("s"), stopping, fake_clock), Until.STOPPED))
     await fake_clock.advance(1.0)
     transport.add("aggregates", b"new")
     await fake_clock.advance(1.0)
@@ -174,7 +175,7 @@ async def test_a_sink_is_ready_once_it_reads(
     memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock", kind: SinkKind
 ) -> None:
     transport, sink, stopping, ready = memory_transport(fake_clock), Scripted(), asyncio.Event(), asyncio.Event()
-    running = asyncio.create_task(feed(kind, sink, transport, Counters("s"), stopping, fake_clock, Until.STOPPED, ready))
+    running = asyncio.create_task(feed(kind, sink, Context(transport, Counters("s"), stopping, fake_clock), Until.STOPPED, ready))
     await ready.wait()
     transport.add("aggregates", b"first")
     stopping.set()

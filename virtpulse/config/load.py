@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -13,6 +13,8 @@ from virtpulse.config.layers import CONFIG_VARIABLE, Layer, from_arguments, from
 from virtpulse.config.settings import Settings
 
 SettingsTypes = Mapping[str, Mapping[str, Callable[[], type[msgspec.Struct]]]]
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 _HERE: Final = Path("virtpulse.toml")
 
@@ -37,10 +39,13 @@ class Configuration:
     roles: Mapping[str, Mapping[str, msgspec.Struct]]
     file: Path | None
 
-    def role(self, section: str, name: str, kind: type[msgspec.Struct]) -> msgspec.Struct:
+    def role(self, section: str, name: str, kind: type[S]) -> S:
         """Return a role's settings: its defaults where the configuration does not name it."""
-        present = self.roles.get(section, {}).get(name)
-        return kind() if present is None else present
+        present = self.roles.get(section, {}).get(name, kind())
+        if not isinstance(present, kind):
+            msg = f"{section}.{name} was read as {type(present).__name__}, not as {kind.__name__}"
+            raise TypeError(msg)
+        return present
 
 
 def load(origin: Origin, types: SettingsTypes, environ: Mapping[str, str] | None = None) -> Configuration:

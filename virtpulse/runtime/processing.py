@@ -5,18 +5,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from virtpulse.clock import Clock
 from virtpulse.errors import PartitionLostError
 from virtpulse.logs import get_logger
 from virtpulse.runtime.closing import closing, closing_iterator
 from virtpulse.runtime.context import Context
-from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.owned import OwnedPartition
 from virtpulse.runtime.reading import Reading
 from virtpulse.runtime.roles import Output, Processor, ProcessorKind
 from virtpulse.runtime.storing import store
 from virtpulse.runtime.until import Until
-from virtpulse.transports.interface import Assigned, Batch, Event, Revoked, Subscription, Transport
+from virtpulse.transports.interface import Assigned, Batch, Event, Revoked, Subscription
 
 TICK_EVERY: Final = 0.25  # seconds
 ACKNOWLEDGE_EVERY: Final = 1.0  # seconds; for messages that gave no output
@@ -26,22 +24,13 @@ Build = Callable[[int], Processor]
 _log = get_logger(__name__)
 
 
-async def process(  # noqa: PLR0913, PLR0917 what a role is, and the four things that every role is run with
-    kind: ProcessorKind,
-    build: Build,
-    transport: Transport,
-    counters: Counters,
-    stopping: asyncio.Event,
-    clock: Clock,
-    until: Until,
-) -> None:
+async def process(kind: ProcessorKind, build: Build, context: Context, until: Until) -> None:
     """Run a processor for each partition that this worker of the group `kind.name` owns, until it is stopped or drained.
 
     `build` makes the processor of a partition. Raises FatalError, RetryableError if it is stopped while something fails, and
     whatever a processor raises by a fault of its own; what was not stored by then is not acknowledged.
     """
-    context = Context(transport, counters, stopping, clock)
-    subscription = await context.retrying(partial(transport.subscribe, kind.name, kind.inputs))
+    subscription = await context.retrying(partial(context.transport.subscribe, kind.name, kind.inputs))
     async with closing(subscription, f"subscription of {kind.name}"):
         await _Runner(context, kind, build, subscription).run(until)
 

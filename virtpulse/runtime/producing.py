@@ -5,32 +5,29 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from virtpulse.clock import Clock
 from virtpulse.errors import RefusedError, RetryableError, VirtpulseError
 from virtpulse.logs import get_logger
 from virtpulse.messages.codec import sample_messages
 from virtpulse.runtime.backoff import Backoff, Trouble
 from virtpulse.runtime.closing import closing_iterator
 from virtpulse.runtime.context import Context
-from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.outbox import Outbox
 from virtpulse.runtime.refusals import letters_for_outgoing
 from virtpulse.runtime.roles import Producer
 from virtpulse.runtime.waiting import cancelled, pause, until_stopped
-from virtpulse.transports.interface import Outgoing, Transport
+from virtpulse.transports.interface import Outgoing
 
 WORKS_AFTER: Final = 30.0  # seconds without a failure
 
 _log = get_logger(__name__)
 
 
-async def produce(producer: Producer, transport: Transport, counters: Counters, stopping: asyncio.Event, clock: Clock) -> None:
+async def produce(producer: Producer, context: Context) -> None:
     """Publish what `producer` yields until it ends or is told to stop; what is buffered then gets a last try.
 
     A producer that fails is started again with back-off. Raises FatalError, and RetryableError if the last try fails.
     """
-    context = Context(transport, counters, stopping, clock)
-    outbox = Outbox(counters)
+    outbox = Outbox(context.counters)
     collecting = asyncio.create_task(_collect_until_stopped(context, producer, outbox))
     try:
         await _deliver(context, outbox)

@@ -4,40 +4,28 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
-from virtpulse.clock import Clock
 from virtpulse.errors import PartitionLostError, RefusedError
 from virtpulse.logs import get_logger
 from virtpulse.runtime.closing import close, closing
 from virtpulse.runtime.context import Context
-from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.following import Following
 from virtpulse.runtime.reading import Reading
 from virtpulse.runtime.refusals import letters_for_stored
 from virtpulse.runtime.roles import Sink, SinkKind
 from virtpulse.runtime.storing import store
 from virtpulse.runtime.until import Until
-from virtpulse.transports.interface import Assigned, Batch, Event, Position, Progress, Start, Subscription, Transport
+from virtpulse.transports.interface import Assigned, Batch, Event, Position, Progress, Start, Subscription
 
 _log = get_logger(__name__)
 
 
-async def feed(  # noqa: PLR0913, PLR0917 what a role is, and the four things that every role is run with
-    kind: SinkKind,
-    sink: Sink,
-    transport: Transport,
-    counters: Counters,
-    stopping: asyncio.Event,
-    clock: Clock,
-    until: Until,
-    ready: asyncio.Event | None = None,
-) -> None:
+async def feed(kind: SinkKind, sink: Sink, context: Context, until: Until, ready: asyncio.Event | None = None) -> None:
     """Write the messages of `kind.inputs` to `sink` until it is stopped or drained.
 
     With a group: what the group has not acknowledged yet, acknowledged once it is written. Without: what is new, or when
     draining all that is there; `ready` is set once that is certain. Raises FatalError, and RetryableError if it is stopped
     while something fails.
     """
-    context = Context(transport, counters, stopping, clock)
     await context.retrying(sink.start)
     reads = ready or asyncio.Event()
     try:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from virtpulse.clock import SystemClock
+from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.pipeline import Layer, Stage, run_pipeline
 from virtpulse.runtime.processing import process
@@ -72,7 +73,7 @@ async def main(address: str) -> None:
     counters = Counters(KIND.name)
 
     async def run(stopping: asyncio.Event) -> None:
-        await process(KIND, Grouper, transport, counters, stopping, clock, Until.DRAINED)
+        await process(KIND, Grouper, Context(transport, counters, stopping, clock), Until.DRAINED)
 
     await run_pipeline([Stage(KIND.name, Layer.PROCESSOR, counters, run)], transport, clock, None, 5.0)
 
