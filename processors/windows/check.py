@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from processors.windows.columns import heads
 from processors.windows.rows import Floats, Refusal, Rows
 from processors.windows.shapes import Ints
 from processors.windows.views import Views
@@ -109,6 +110,6 @@ def _strangers(rows: Rows, views: Views) -> npt.NDArray[np.bool_]:
 
 
 def _first_of_message(rows: Rows) -> Ints:
-    starts = np.r_[True, rows.message[1:] != rows.message[:-1]]
+    starts = heads(rows.message)
     first: Ints = np.flatnonzero(starts)[np.cumsum(starts) - 1]
     return first

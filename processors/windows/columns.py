@@ -53,3 +53,10 @@ def runs(first: npt.NDArray[np.int64], size: npt.NDArray[np.int64]) -> npt.NDArr
     starts = np.cumsum(size) - size
     numbers: npt.NDArray[np.int64] = np.repeat(first - starts, size) + np.arange(int(size.sum()))
     return numbers
+
+
+def heads(values: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Flag the first of each run of equal values."""
+    flagged = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=flagged[1:])
+    return flagged

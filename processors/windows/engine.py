@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ from virtpulse.transports.interface import Batch, Outgoing
 _STUCK: Final = 60.0  # seconds that a view's event time may stand still beyond its window, at least
 
 
-@dataclass(frozen=True, slots=True)
-class Late:
+class Late(NamedTuple):
     """A sample that came too late: its document, the message it stood in, and the windows it missed."""
 
     message: int
@@ -43,14 +42,20 @@ class Outcome:
     taken: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Closing:
+class _Closing(NamedTuple):
     """A window that closes: at which row of the batch, its own number and its place on the time line."""
 
     row: int
     window: int
     number: int
     late: int
+
+
+class _Timeline(NamedTuple):
+    """The rows of a batch, sorted by view: which row, and up to where its view's windows are closed once it was seen."""
+
+    rows: list[int]
+    levels: list[float]
 
 
 class Engine:
@@ -139,27 +144,29 @@ class Engine:
             late_by_view.setdefault(int(rows.view[row]), []).append(row)
         self.inventory.changed.update(late_by_view)
         views = self._views
-        reached = views.newest[verdict.views] - self._grid.lateness
+        levels = verdict.reached - self._grid.lateness
+        bounds = np.concatenate((verdict.segments, [len(rows)]))
+        closing = np.flatnonzero(levels[bounds[1:] - 1] >= views.next_end[verdict.views])
         closings: list[_Closing] = []
-        for place in np.flatnonzero(reached >= views.next_end[verdict.views]).tolist():
-            view = views[int(verdict.views[place])]
-            stop = verdict.segments[place + 1] if place + 1 < len(verdict.segments) else len(rows)
-            segment = slice(int(verdict.segments[place]), int(stop))
-            closings += self._closings_of(view, verdict, segment, late_by_view.pop(view.number, []))
+        if len(closing):
+            timeline = _Timeline(verdict.order.tolist(), levels.tolist())
+            numbers, starts, stops = (column[closing].tolist() for column in (verdict.views, bounds[:-1], bounds[1:]))
+            for number, start, stop in zip(numbers, starts, stops, strict=True):
+                closings += self._closings_of(views[number], timeline, start, stop, late_by_view.pop(number, []))
         for number, missed in late_by_view.items():
             views.late[number] += len(missed)
-        return sorted(closings, key=lambda closing: (closing.row, closing.window))
+        return sorted(closings)
 
-    def _closings_of(self, view: View, verdict: Verdict, segment: slice, late: list[int]) -> Iterator[_Closing]:
-        levels = (verdict.reached[segment] - self._grid.lateness).tolist()
+    def _closings_of(self, view: View, timeline: _Timeline, start: int, stop: int, late: list[int]) -> Iterator[_Closing]:
+        rows, levels = timeline
         pending = int(self._views.late[view.number])
         told = 0
-        reached = levels[-1]
+        reached = levels[stop - 1]
         for window, number in sorted(view.open):
             end = self._grid.end(window)
             if end > reached:
                 break
-            row = int(verdict.order[segment.start + bisect_left(levels, end)])
+            row = rows[bisect_left(levels, end, start, stop)]
             known = pending + bisect_right(late, row)
             yield _Closing(row, window, number, known - told)
             told = known

@@ -57,7 +57,7 @@ class Inventory:
     def see(self, rows: Rows, verdict: Verdict, taken_in: Floats, monotonic: float, now: float) -> None:
         """Take a batch into account: `taken_in` is when the log took in each row."""
         views, number = self._views, verdict.views
-        ends = np.r_[verdict.segments[1:], len(rows)] - 1
+        ends = np.append(verdict.segments[1:], len(rows)) - 1
         last = verdict.order[ends]
         self._sight(number[~views.sighted[number]], verdict, taken_in, now)
         newest = verdict.reached[ends]

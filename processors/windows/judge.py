@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from processors.windows.columns import heads
 from processors.windows.rows import Floats, Rows
 from processors.windows.shapes import Ints, Shapes
 from processors.windows.views import Views
@@ -76,9 +77,9 @@ class Judge:
         """Decide for every row, and remember the rows that count."""
         order = np.argsort(rows.view, kind="stable")
         view = rows.view[order]
-        heads = np.r_[True, view[1:] != view[:-1]]
-        segments = np.flatnonzero(heads)
-        before, reached = self._running_newest(rows.time[order], view, heads)
+        first = heads(view)
+        segments = np.flatnonzero(first)
+        before, reached = self._running_newest(rows.time[order], view, first)
         closed_before = np.empty_like(before)
         closed_before[order] = np.maximum(before - self._grid.lateness, self._views.closed_until[view])
         newest_before = np.empty_like(before)
@@ -106,18 +107,19 @@ class Judge:
         """Drop the identities of a window that nobody has open any more."""
         self._seen.pop(window, None)
 
-    def _running_newest(self, time: Floats, view: Ints, heads: Bools) -> tuple[Floats, Floats]:
+    def _running_newest(self, time: Floats, view: Ints, first: Bools) -> tuple[Floats, Floats]:
         """Return the newest event time of each row's view before and after that row, rows sorted by view."""
-        reached = np.where(heads, np.maximum(time, self._views.newest[view]), time)
+        reached = np.where(first, np.maximum(time, self._views.newest[view]), time)
         place = np.arange(len(time))
-        depth = place - place[heads][np.cumsum(heads) - 1]
+        depth = place - place[first][np.cumsum(first) - 1]
         step = 1
         while step <= depth.max():
             deep = depth[step:] >= step
             reached[step:][deep] = np.maximum(reached[step:], reached[:-step])[deep]
             step *= 2
-        before = np.r_[reached[:1], reached[:-1]]
-        before[heads] = self._views.newest[view[heads]]
+        before = np.empty_like(reached)
+        before[1:] = reached[:-1]
+        before[first] = self._views.newest[view[first]]
         return before, reached
 
     def _repeats(self, rows: Rows, last: Ints, is_open: Bools, not_newest: Bools) -> Bools:
