@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from processors.windows.columns import heads
 from processors.windows.rows import Floats, Refusal, Rows
@@ -30,12 +31,14 @@ class Checker:
         if not len(rows):
             return rows, refusals
         limit = times[rows.message] + self._ahead
-        suspect = (rows.time > limit) | self._out_of_bounds(rows) | self._miscounted(rows) | _strangers(rows, self._views)
+        first = _first_of_message(rows)
+        suspect = (rows.time > limit) | self._out_of_bounds(rows) | self._miscounted(rows)
+        suspect |= self._strangers(rows, first) | _too_large(rows)
         if rows.ended:
             suspect[list(rows.ended)] = True
         bad: list[int] = []
         for row in np.flatnonzero(suspect).tolist():
-            error = self._wrong(rows, row, float(limit[row]))
+            error = self._wrong(rows, row, int(first[row]), float(limit[row]))
             if error is not None:
                 bad.append(row)
                 index = int(rows.index[row])
@@ -57,10 +60,9 @@ class Checker:
         return flagged
 
     def _miscounted(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Flag rows whose JSON has other than the colons that its names and texts need.
+        """Flag rows in whose JSON a name may stand twice: it has other than the colons that its names and texts need.
 
-        A name that stands twice is seen by its colon; so is a field that we don't know, which is no fault. Text that is
-        not ASCII or has escapes is flagged too, since its bytes prove nothing.
+        Fields that we don't know and escapes throw the count off too; then the document says more, written anew.
         """
         expected = 2 + self._views.colons[rows.view] + rows.colons.astype(np.int64)
         expected += ~np.isnan(rows.interval)
@@ -73,15 +75,22 @@ class Checker:
             documents, needed = rows.documents[some], expected[some]
             everything = b"\n".join(documents)
             found = np.count_nonzero(np.frombuffer(everything, np.uint8) == _COLON)
-            if found != needed.sum() or b"\\" in everything or not everything.isascii():
+            if found != needed.sum() or b"\\" in everything:
                 flagged[some] = [
-                    raw.count(b":") != colons or b"\\" in raw or not raw.isascii()
+                    (raw.count(b":") != colons or b"\\" in raw) and not _loses_nothing(raw)
                     for raw, colons in zip(documents, needed.tolist(), strict=True)
                 ]
         return flagged
 
-    def _wrong(self, rows: Rows, row: int, limit: float) -> InvalidError | None:
-        """Judge a suspect row by the rules themselves."""
+    def _strangers(self, rows: Rows, first: Ints) -> npt.NDArray[np.bool_]:
+        """Flag rows of a message whose host is not that of the message's first row."""
+        flagged = np.zeros(len(rows), np.bool_)
+        for row in np.flatnonzero(rows.view[first] != rows.view).tolist():
+            flagged[row] = self._views[int(rows.view[first[row]])].host != self._views[int(rows.view[row])].host
+        return flagged
+
+    def _wrong(self, rows: Rows, row: int, first: int, limit: float) -> InvalidError | None:
+        """Judge a suspect row by the rules themselves; `first` is the first row of its message."""
         try:
             sample = read_sample(rows.documents[row])
         except InvalidError as error:
@@ -93,20 +102,30 @@ class Checker:
                 f"{sample.source} is wrong, or that of the log if this happens to all sources"
             )
             return InvalidError("time", reason)
-        host = self._views[int(rows.view[_first_of_message(rows)[row]])].host
+        host = self._views[int(rows.view[first])].host
         if host_of(sample.source) != host:
             allowed = f'"{host}" as its first segment, as the others of its message have'
             return InvalidError("source", f'source must have {allowed}, got "{sample.source}"')
         return None
 
 
-def _strangers(rows: Rows, views: Views) -> npt.NDArray[np.bool_]:
-    """Flag rows of a message whose host is not that of the message's first row."""
-    flagged = np.zeros(len(rows), np.bool_)
-    first = _first_of_message(rows)
-    for row in np.flatnonzero(rows.view[first] != rows.view).tolist():
-        flagged[row] = views[int(rows.view[first[row]])].host != views[int(rows.view[row])].host
-    return flagged
+def _too_large(rows: Rows) -> npt.NDArray[np.bool_]:
+    sizes = np.fromiter(map(len, rows.documents), np.int64, len(rows))
+    too_large: npt.NDArray[np.bool_] = sizes > bounds.MAX_MESSAGE_BYTES
+    return too_large
+
+
+def _loses_nothing(raw: bytes) -> bool:
+    """Whether parsing keeps every name: of names that stand twice in an object, one goes with its colon.
+
+    False where that can't be told: an escape may hide a colon.
+    """
+    if b"\\u003" in raw:
+        return False
+    try:
+        return orjson.dumps(orjson.loads(raw)).count(b":") == raw.count(b":")
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the second for what is nested deeper than orjson writes
+        return False
 
 
 def _first_of_message(rows: Rows) -> Ints:

@@ -11,16 +11,17 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 from msgspec.structs import astuple
 
 from processors.windows.check import Checker
 from processors.windows.rows import Refusal, Rows
 from processors.windows.shapes import Ints, Shapes
 from processors.windows.spellings import Spelling, SpellingKey, Spellings
-from processors.windows.views import Facts, Views, facts_of
+from processors.windows.views import NO_FACTS, Facts, Views, facts_of
 from virtpulse.errors import InvalidError
 from virtpulse.messages.reading import WHOLE, documents, read_sample
-from virtpulse.messages.sample import Ended, Fact, Pairs
+from virtpulse.messages.sample import Ended, Pairs
 from virtpulse.transports.interface import Batch
 
 # A packed row is a MessagePack array (its mark is 1 byte long up to 15 members, then 3) of _HEADER numbers and its pairs.
@@ -53,15 +54,15 @@ class _Look(msgspec.Struct, gc=False):
 
     source: str
     time: float
-    view: str = ""
+    view: str | UnsetType = UNSET
     interval: float = math.nan
     due: float = math.nan
-    ended: Ended | None = None
+    ended: Ended | UnsetType = UNSET
     resources: Pairs = _ABSENT
     performance: Pairs = _ABSENT
     faults: Pairs = _ABSENT
     timings: Pairs = _ABSENT
-    facts: dict[str, Fact] | None = None
+    facts: msgspec.Raw = NO_FACTS.raw
 
 
 @dataclass(slots=True)
@@ -131,7 +132,7 @@ class Collector:
             spelling = self._spellings.find(key) or self._spellings.add(key)
             view = self._views.find((look.source, look.view)) or self._views.add(look.source, look.view)
             known = view.looked
-            if look.facts != known.content:
+            if look.facts != known.raw:
                 known = view.looked = facts_of(look.facts)
         except _REFUSED as error:
             self._read_again(found, place, error)
@@ -158,7 +159,7 @@ class Collector:
                 look = decode(raw)
                 view = find_view((look.source, look.view)) or self._views.add(look.source, look.view)
                 known = view.looked
-                if look.facts != known.content:
+                if look.facts != known.raw:
                     known = view.looked = facts_of(look.facts)
             except _REFUSED:
                 return place

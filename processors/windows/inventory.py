@@ -35,7 +35,7 @@ class Inventory:
         for message in batch:
             try:
                 record = decode(message.value, Source)
-                name = (record.source, record.view or "")
+                name = record.source, record.view
                 view = self._views.find(name) or self._views.add(*name)
             except (msgspec.DecodeError, UnicodeDecodeError, InvalidError) as error:
                 _log.warning("source record left out", key=message.key, reason=str(error))
@@ -148,7 +148,7 @@ class Inventory:
             if identity[row] < 0 or identity[row] == self._views.facts_identity[number]:
                 continue
             view = self._views[number]
-            more = merged(view.facts, facts.content or {})
+            more = merged(view.facts, facts.content)
             self._views.facts_identity[number] = identity[row]
             if more != view.facts:
                 view.facts = more

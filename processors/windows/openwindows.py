@@ -10,7 +10,7 @@ from processors.windows.cells import Cells
 from processors.windows.columns import Columns
 from processors.windows.rows import Floats
 from processors.windows.shapes import Ints, Shape, Shapes
-from processors.windows.views import Facts, View, Views, merged
+from processors.windows.views import NO_FACTS, Facts, View, Views, merged
 from virtpulse.messages.sample import Fact
 
 NOT_OPEN: Final = np.iinfo(np.int64).max
@@ -106,7 +106,7 @@ class OpenWindows(Columns):
 
     def add_facts(self, number: int, facts: Facts) -> None:
         """Merge a sample's facts into a window's."""
-        if facts.content is not None and facts.identity != self.facts_identity[number]:
+        if facts is not NO_FACTS and facts.identity != self.facts_identity[number]:
             held = self.facts[number]
             self.facts[number] = merged(held, facts.content) if held else facts.content
             self.facts_identity[number] = facts.identity

@@ -9,12 +9,14 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from processors.windows.shapes import Column, Ints, Shapes
+from processors.windows.views import NO_FACTS
 from virtpulse.errors import InvalidError
 from virtpulse.messages.bounds import MAX_METRICS
 from virtpulse.messages.reading import check_key
-from virtpulse.messages.sample import MAPS, Ended, Fact, Pair
+from virtpulse.messages.sample import MAPS, Ended, Pair
 
 SpellingKey = tuple[str | int | None, ...]
 
@@ -127,12 +129,12 @@ def _decoder_of(columns: list[Column]) -> Callable[[bytes], Any] | None:
     fields_of_all: list[tuple[str, Any, Any] | tuple[str, Any]] = [
         ("source", str),
         ("time", float),
-        ("view", str, ""),
+        ("view", str | UnsetType, UNSET),
         ("interval", float, math.nan),
         ("due", float, math.nan),
-        ("ended", Ended | None, None),
+        ("ended", Ended | UnsetType, UNSET),
         *maps,
-        ("facts", dict[str, Fact] | None, None),
+        ("facts", msgspec.Raw, NO_FACTS.raw),
     ]
     sample = msgspec.defstruct("Alike", fields_of_all, forbid_unknown_fields=True, gc=False, kw_only=True)
     return msgspec.json.Decoder(sample).decode

@@ -3,8 +3,10 @@
 import math
 from typing import Any, ClassVar, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import UNSET, UnsetType
 
 from processors.windows.columns import Columns
 from virtpulse.errors import InvalidError
@@ -17,16 +19,18 @@ MAX_VIEWS: Final = 1_000_000
 
 
 class Facts:
-    """A sample's facts, kept once for all samples that repeat them; content is None where a sample has none.
+    """A sample's facts, kept once for all samples that spell them alike.
 
-    identity: a hash of them, -1 for none. colons: those of their JSON, its own name's included.
+    raw: their JSON, empty where a sample has none. identity: a hash of them, -1 for none. colons: those of their JSON, its
+    own name's included.
     """
 
-    __slots__ = ("colons", "content", "identity")
+    __slots__ = ("colons", "content", "identity", "raw")
 
-    def __init__(self, content: dict[str, Fact] | None) -> None:
+    def __init__(self, raw: msgspec.Raw, content: dict[str, Fact]) -> None:
+        self.raw = raw
         self.content = content
-        if content is None:
+        if not bytes(raw):
             self.identity, self.colons = -1.0, 0.0
             return
         self.identity = float(hash(frozenset((key, repr(fact)) for key, fact in content.items())) & (1 << 52) - 1)
@@ -34,13 +38,14 @@ class Facts:
         self.colons = float(1 + len(content) + sum(texts))
 
 
-NO_FACTS: Final = Facts(None)
+NO_FACTS: Final = Facts(msgspec.Raw(), {})
+_decode: Final = msgspec.json.Decoder(dict[str, Fact]).decode
 
 
 class View:
     """What is known of one view of a source beside its row of numbers.
 
-    looked: the facts of its latest sample. facts: merged over all samples.
+    view: empty for the main one. looked: the facts of its latest sample. facts: merged over all samples.
     open: its open windows, each as its place on the time line and its number.
     ended: why it ended, None while it goes on.
     """
@@ -106,7 +111,7 @@ class Views(Columns):
 
     def __init__(self) -> None:
         super().__init__()
-        self._by_name: dict[tuple[str, str], View] = {}
+        self._by_name: dict[tuple[str, str | UnsetType], View] = {}
         self.by_number: list[View | None] = []
         self.find = self._by_name.get
 
@@ -121,7 +126,7 @@ class Views(Columns):
             raise KeyError(number)
         return view
 
-    def add(self, source: str, view: str) -> View:
+    def add(self, source: str, view: str | UnsetType) -> View:
         """Check and register a view that was not known. Raises InvalidError."""
         if (
             len(source) > bounds.MAX_SOURCE_CHARS
@@ -130,13 +135,13 @@ class Views(Columns):
         ):
             msg = "source is wrong"
             raise InvalidError(field="source", reason=msg)
-        if view and not bounds.VIEW.fullmatch(view):
+        if view is not UNSET and not bounds.VIEW.fullmatch(view):
             msg = "view is wrong"
             raise InvalidError(field="view", reason=msg)
         if len(self) >= MAX_VIEWS:
             msg = f"source is one too many: this worker watches {MAX_VIEWS} already"
             raise InvalidError(field="source", reason=msg)
-        found = View(self.take(), source, view)
+        found = View(self.take(), source, view or "")
         if found.number == len(self.by_number):
             self.by_number.append(found)
         else:
@@ -147,17 +152,18 @@ class Views(Columns):
 
     def remove(self, view: View) -> None:
         """Forget a view that has no open window."""
-        del self._by_name[view.source, view.view]
+        del self._by_name[view.source, view.view or UNSET]
         self.by_number[view.number] = None
         self.give_back([view.number])
 
 
-def facts_of(content: dict[str, Fact] | None) -> Facts:
-    """Check facts and return them for keeping. Raises InvalidError."""
-    if content is None:
+def facts_of(raw: msgspec.Raw) -> Facts:
+    """Read and check facts and return them for keeping. Raises InvalidError, msgspec.DecodeError, UnicodeDecodeError."""
+    if not bytes(raw):
         return NO_FACTS
+    content = _decode(raw)
     check_facts("facts", content)
-    return Facts(content)
+    return Facts(raw.copy(), content)
 
 
 def merged(facts: dict[str, Fact], more: dict[str, Fact]) -> dict[str, Fact]:

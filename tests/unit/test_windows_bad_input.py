@@ -73,6 +73,8 @@ BAD = {
     "array 100,000 deep": (b"[" * 100_000 + b"]" * 100_000, "message"),
     "object 100,000 deep in an unknown field": (body('"u":' + '{"a":' * 100_000 + "1" + "}" * 100_000), "message"),
     "two MiB": (b'{"source":"a","time":1,"u":"' + b"x" * (2 << 20) + b'"}', "message"),
+    "two MiB of spaces": (b'{"source":"a",' + b" " * (2 << 20) + b'"time":1795417000}', "message"),
+    "a number of two MiB": (body('"interval":1.' + "0" * (2 << 20)), "message"),
     "invalid UTF-8 in an unknown field": (b'{"source":"a","time":1795417000,"u":"\xff"}', "message"),
     "no source": (b'{"time":1795417000}', "source"),
     "source above": (b'{"source":"../x","time":1795417000}', "source"),
@@ -108,15 +110,20 @@ BAD = {
     "100,000 metrics": (body('"resources":{' + ",".join(f'"m{n}":[1,2]' for n in range(50_000)) + "}"), "resources"),
     "2,001 metrics": (body('"resources":{' + ",".join(f'"m{n}":[1,2]' for n in range(2_001)) + "}"), "resources"),
     "a name twice": (b'{"source":"a","time":1795417000,"time":1795417000}', "time"),
+    "a name twice, once in escapes": (b'{"source":"a","time":1795417000,"tim\\u0065":1795417000}', "time"),
     "a metric twice": (body('"resources":{"m.x":[1,2],"m.x":[1,2]}'), "resources.m.x"),
     "a fact twice": (body('"facts":{"x":"1","x":"2"}'), "facts.x"),
     "a fact that is a list": (body('"facts":{"x":[]}'), "facts.x"),
     "a fact too long": (body('"facts":{"x":"' + "x" * 1_001 + '"}'), "facts.x"),
+    "facts that are null": (body('"facts":null'), "facts"),
+    "invalid UTF-8 in a fact": (b'{"source":"a","time":1795417000,"facts":{"x":"\xff"}}', "message"),
     "101 facts": (body('"facts":{' + ",".join(f'"f{n}":1' for n in range(101)) + "}"), "facts"),
     "an empty view": (body('"view":""'), "view"),
+    "a view that is null": (body('"view":null'), "view"),
     "a view of two words": (body('"view":"a b"'), "view"),
     "interval zero": (body('"interval":0'), "interval"),
     "due negative": (body('"due":-1'), "due"),
+    "an end that is null": (body('"ended":null'), "ended"),
     "an unknown end": (body('"ended":"exploded"'), "ended"),
 }
 
@@ -203,10 +210,10 @@ SAMPLES = st.fixed_dictionaries(
     {"source": st.sampled_from(["a", "a/b", "a:b", "a//b", "", "é", "..", "a/.", 5])},
     optional={
         "time": st.one_of(st.floats(NOW - 5, NOW + 5), NUMBERS),
-        "view": st.sampled_from(["probes", "", "A", "x y", 5]),
+        "view": st.sampled_from(["probes", "", "A", "x y", 5, None]),
         "interval": NUMBERS,
         "due": NUMBERS,
-        "ended": st.sampled_from(["stopped", "", "gone", 5]),
+        "ended": st.sampled_from(["stopped", "", "gone", 5, None]),
         "resources": st.one_of(PAIRS, PAIRS, ANYTHING),
         "timings": PAIRS,
         "facts": st.one_of(st.dictionaries(st.sampled_from(["f", "g:h", "é"]), ANYTHING, max_size=3), ANYTHING),
@@ -215,13 +222,25 @@ SAMPLES = st.fixed_dictionaries(
 )
 
 
-@example(sample={"source": "a:b", "time": NOW}, ascii_only=False, spaces=False, twice=True)
-@given(sample=SAMPLES, ascii_only=st.booleans(), spaces=st.booleans(), twice=st.booleans())
-@settings(max_examples=400, deadline=None)
-def test_the_fast_path_and_the_rules_agree(sample: dict[str, Any], *, ascii_only: bool, spaces: bool, twice: bool) -> None:
+TAILS = (
+    "",
+    ',"source":"a"',
+    r',"s\u006furce":"a"',
+    ',"facts":{"f":"::","f":1}',
+    r',"facts":{"f\u003a":1,"f:":1}',
+    r',"resources":{"m.x":[1,2],"m\u002ex":[1,2]}',
+    ',"new":{"x":{"y":1,"y":[":"]}},"newer":{}',
+    f',"deep":{"[" * 300}{"]" * 300}',
+    ',"huge":1e999',
+)
+
+
+@example(sample={"source": "a:b", "time": NOW}, ascii_only=False, spaces=False, tail=TAILS[1])
+@given(sample=SAMPLES, ascii_only=st.booleans(), spaces=st.booleans(), tail=st.sampled_from(TAILS))
+@settings(max_examples=600, deadline=None)
+def test_the_fast_path_and_the_rules_agree(sample: dict[str, Any], *, ascii_only: bool, spaces: bool, tail: str) -> None:
     text = json.dumps(sample, ensure_ascii=ascii_only, separators=(", ", " : ") if spaces else (",", ":"))
-    if twice and len(sample) > 1:
-        text = text[:-1] + ',"source":"a"}'
+    text = text[:-1] + tail + "}"
     raw = text.encode()
     try:
         valid = math.isfinite(read_sample(documents(raw)[0]).time)
