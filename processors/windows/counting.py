@@ -3,7 +3,8 @@
 import numpy as np
 
 from processors.windows.columns import runs
-from processors.windows.judge import Grid, Verdict
+from processors.windows.grid import Grid
+from processors.windows.judge import Verdict
 from processors.windows.openwindows import OpenWindows
 from processors.windows.rows import Rows
 from processors.windows.shapes import Ints, Shapes

@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 
 from processors.windows.columns import runs
-from processors.windows.judge import Grid
+from processors.windows.grid import Grid
 from processors.windows.openwindows import OpenWindows
 from processors.windows.shapes import Ints, Shape, Shapes
 from processors.windows.views import Views
@@ -45,7 +45,7 @@ class Emitter:
             document = {
                 "source": view.source,
                 **({"view": view.view} if view.view else {}),
-                "start": window * self._grid.step,
+                "start": self._grid.start(window),
                 "end": self._grid.end(window),
                 "samples": samples,
                 "late": too_late,

@@ -10,8 +10,9 @@ import numpy as np
 from processors.windows.collect import Collector
 from processors.windows.counting import Counting
 from processors.windows.emit import Emitter
+from processors.windows.grid import Grid, microseconds
 from processors.windows.inventory import Inventory
-from processors.windows.judge import Grid, Judge, Verdict
+from processors.windows.judge import Judge, Verdict
 from processors.windows.openwindows import OpenWindows
 from processors.windows.rows import Floats, Refusal, Rows
 from processors.windows.settings import WindowsSettings
@@ -63,7 +64,7 @@ class Engine:
 
     def __init__(self, settings: WindowsSettings, partition: int) -> None:
         self._idle = float(settings.idle)
-        self._grid = Grid(float(settings.size), settings.step, settings.overlapping, float(settings.lateness))
+        self._grid = Grid(microseconds(settings.size), microseconds(settings.step), float(settings.lateness))
         self._views = Views()
         self._shapes = Shapes()
         self._open = OpenWindows(self._views, self._shapes)
@@ -110,7 +111,7 @@ class Engine:
         quiet = np.maximum(self._idle, 3 * due)
         still = monotonic - views.advanced[view]
         present = views.newest[view] + still - self._grid.lateness - quiet
-        stuck = still >= self._grid.size + self._grid.lateness + np.maximum(quiet, _STUCK)
+        stuck = still >= self._grid.seconds + self._grid.lateness + np.maximum(quiet, _STUCK)
         ready = ((monotonic - views.heard[view] >= quiet) | stuck) & (self._open.end[number] <= present)
         return self._close_early(self._earliest_first(number[ready].tolist())[:limit])
 
@@ -134,7 +135,7 @@ class Engine:
 
     def _late(self, rows: Rows, verdict: Verdict, row: int) -> Late:
         windows = sorted(verdict.windows[row][verdict.missed[row]].tolist())
-        missed = [(window * self._grid.step, self._grid.end(window)) for window in windows]
+        missed = [(self._grid.start(window), self._grid.end(window)) for window in windows]
         return Late(int(rows.message[row]), rows.documents[row], missed)
 
     def _closings(self, rows: Rows, verdict: Verdict, late: Sequence[int]) -> list[_Closing]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.windows.columns import heads
+from processors.windows.grid import Grid
 from processors.windows.rows import Floats, Rows
 from processors.windows.shapes import Ints, Shapes
 from processors.windows.views import Views
@@ -21,27 +22,6 @@ _RANDOM: Final = np.random.default_rng()  # seeded by the system: whoever sends 
 _FACTORS: Final = _RANDOM.integers(1 << 62, 1 << 63, size=1 << 13, dtype=np.uint64) | np.uint64(1)
 _MIX: Final = np.uint64(0xFF51AFD7ED558CCD)
 _SHIFT: Final = np.uint64(32)
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Windows of `size` seconds whose starts are multiples of `step`; `depth` of them overlap. Window w starts at w * step."""
-
-    size: float
-    step: float
-    depth: int
-    lateness: float
-
-    def end(self, number: int) -> float:
-        """Return where window `number` ends."""
-        return number * self.step + self.size
-
-    def last_window(self, time: Floats) -> Ints:
-        """Return the last window that each time lies in; rounding of the division is put right."""
-        number = np.floor(time / self.step)
-        number -= number * self.step > time
-        number += (number + 1) * self.step <= time
-        return number.astype(np.int64)
 
 
 @dataclass(slots=True)
@@ -86,8 +66,8 @@ class Judge:
         newest_before[order] = before
 
         last = self._grid.last_window(rows.time)
-        windows = last[:, None] - np.arange(self._grid.depth)
-        ends = windows * self._grid.step + self._grid.size
+        windows = last[:, None] - np.arange(self._grid.overlapping)
+        ends = self._grid.ends(windows)
         holds = rows.time[:, None] < ends
         closed = ends <= closed_before[:, None]
         repeated = self._repeats(rows, last, ~closed[:, 0], rows.time <= newest_before)

@@ -1,7 +1,5 @@
 """What can be set of the windows."""
 
-import math
-
 import msgspec
 
 from virtpulse.config.units import Duration
@@ -37,7 +35,12 @@ class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not 0.01 <= self.step <= self.size:
             msg = f"processors.windows.hop must be from 10ms to size, else samples fall between windows, got {self.step:g} s"
             raise UsageError(msg)
-        if self.overlapping > _MOST_OVERLAPPING:
+        for name, span in (("size", self.size), ("hop", self.step)):
+            microseconds = span * 1e6
+            if abs(microseconds - round(microseconds)) > 1e-3:
+                msg = f"processors.windows.{name} must be a whole number of microseconds, got {microseconds:.15g} us"
+                raise UsageError(msg)
+        if self.size > _MOST_OVERLAPPING * self.step:
             msg = f"processors.windows.hop must be at least size / {_MOST_OVERLAPPING}, got {self.step:g} s"
             raise UsageError(msg)
         if not 1 <= self.batch <= _MOST_AT_ONCE:
@@ -48,8 +51,3 @@ class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def step(self) -> float:
         """Seconds between the starts of two windows."""
         return float(self.size if self.hop is None else self.hop)
-
-    @property
-    def overlapping(self) -> int:
-        """The most windows that one sample belongs to."""
-        return math.ceil(float(self.size) / self.step)

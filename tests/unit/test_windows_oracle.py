@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -37,30 +38,29 @@ class Oracle:
         self.size, self.hop, self.lateness = size, hop, lateness
         self.newest: dict[Any, float] = defaultdict(lambda: -math.inf)
         self.pending: dict[Any, int] = defaultdict(int)
-        self.open: dict[Any, dict[float, Window]] = defaultdict(dict)
+        self.open: dict[Any, dict[tuple[float, float], Window]] = defaultdict(dict)
         self.aggregates: list[Document] = []
         self.late: list[tuple[Document, list[list[float]]]] = []
 
-    def starts(self, time: float) -> list[float]:
-        first = math.floor((time - self.size) / self.hop) - 1
-        return [
-            n * self.hop
-            for n in range(first, first + 5 + int(self.size / self.hop))
-            if n * self.hop <= time < n * self.hop + self.size
-        ]
+    def windows(self, time: float) -> list[tuple[float, float]]:
+        """Return start and end of the windows that hold `time`, worked out without rounding."""
+        size, hop = Fraction(str(self.size)), Fraction(str(self.hop))
+        first = math.floor((Fraction(time) - size) / hop) - 1
+        spans = [(float(n * hop), float(n * hop + size)) for n in range(first, first + 5 + math.ceil(size / hop))]
+        return [(start, end) for start, end in spans if start <= time < end]
 
     def take(self, document: Document) -> None:
         view = (document["source"], document.get("view", ""))
         mark = self.newest[view] - self.lateness
-        starts = self.starts(document["time"])
-        open_now = [start for start in starts if start + self.size > mark]
-        if any(document in self.open[view].get(start, Window()).documents for start in open_now):
-            for start in open_now:
-                self.open[view][start].repeated += 1
+        windows = self.windows(document["time"])
+        open_now = [window for window in windows if window[1] > mark]
+        if any(document in self.open[view].get(window, Window()).documents for window in open_now):
+            for window in open_now:
+                self.open[view][window].repeated += 1
         else:
-            for start in open_now:
-                self.open[view].setdefault(start, Window()).documents.append(document)
-            missed = [[start, start + self.size] for start in starts if start not in open_now]
+            for window in open_now:
+                self.open[view].setdefault(window, Window()).documents.append(document)
+            missed = [list(window) for window in windows if window not in open_now]
             if missed:
                 self.late.append((document, missed))
                 self.pending[view] += 1
@@ -68,20 +68,20 @@ class Oracle:
         self.close(view, self.newest[view] - self.lateness)
 
     def close(self, view: Any, mark: float) -> None:  # noqa: ANN401 - a tuple of two names
-        for start in sorted(self.open[view]):
-            if start + self.size <= mark:
-                self.aggregates.append(self.aggregate(view, start, self.open[view].pop(start)))
+        for span in sorted(self.open[view]):
+            if span[1] <= mark:
+                self.aggregates.append(self.aggregate(view, span, self.open[view].pop(span)))
 
     def finish(self) -> None:
-        for start, view in sorted((start, view) for view, windows in self.open.items() for start in windows):
-            self.aggregates.append(self.aggregate(view, start, self.open[view].pop(start)))
+        for span, view in sorted((span, view) for view, windows in self.open.items() for span in windows):
+            self.aggregates.append(self.aggregate(view, span, self.open[view].pop(span)))
 
-    def aggregate(self, view: Any, start: float, window: Window) -> Document:  # noqa: ANN401 - a tuple of two names
+    def aggregate(self, view: Any, span: tuple[float, float], window: Window) -> Document:  # noqa: ANN401 - a tuple of two names
         facts: Document = {}
         for document in window.documents:
             facts |= document.get("facts", {})
         late, self.pending[view] = self.pending[view], 0
-        found: Document = {"source": view[0], **({"view": view[1]} if view[1] else {}), "start": start, "end": start + self.size}
+        found: Document = {"source": view[0], **({"view": view[1]} if view[1] else {}), "start": span[0], "end": span[1]}
         found |= {"samples": len(window.documents), "late": late, "repeated": window.repeated, "facts": facts}
         for family in FAMILIES:
             keys = {key for document in window.documents for key in document.get(family, {})}
@@ -181,7 +181,7 @@ def assert_same(found: Document, wanted: Document) -> None:
                 assert number is None or got == pytest.approx(number, rel=1e-9, abs=1e-300), (key, what)
 
 
-SHAPES = [(10, 10, 2), (10, 5, 2), (10, 3, 0), (2, 2, 5), (1.5, 0.5, 1)]
+SHAPES = [(10, 10, 2), (10, 5, 2), (10, 3, 0), (2, 2, 5), (1.5, 0.5, 1), (0.1, 0.1, 0.3), (0.3, 0.1, 0), (1.001, 1.001, 1)]
 
 
 @given(
