@@ -41,10 +41,8 @@ class Checker:
             error = self._wrong(rows, row, int(first[row]), float(limit[row]))
             if error is not None:
                 bad.append(row)
-                index = int(rows.index[row])
-                refusals.append(Refusal(int(rows.message[row]), None if index < 0 else index, rows.documents[row], error))
+                refusals.append(Refusal(int(rows.message[row]), int(rows.index[row]), rows.documents[row], error))
         if bad:
-            refusals.sort(key=lambda refusal: (refusal.message, refusal.index or 0))
             rows = rows.without(bad)
         return rows, refusals
 

@@ -213,14 +213,14 @@ class Collector:
         try:
             inner = documents(raw) if index < 0 else [raw]
         except InvalidError as wrong:
-            found.refusals.append(Refusal(message, None, raw, wrong.bare()))
+            found.refusals.append(Refusal(message, index, raw, wrong.bare()))
             return
         if inner != [raw]:
             found.expanded += len(inner)
             self._read(found, zip(inner, repeat(message), count(), strict=False))
             return
         known = error if isinstance(error, InvalidError) else InvalidError(WHOLE, f"message must be JSON: {error}")
-        found.refusals.append(Refusal(message, None if index < 0 else index, raw, _explained(raw, known)))
+        found.refusals.append(Refusal(message, index, raw, _explained(raw, known)))
 
 
 def _orders(spellings: list[Spelling], which: Ints) -> Ints:

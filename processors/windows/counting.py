@@ -21,19 +21,24 @@ class Counting:
         self._open = windows
 
     def count(self, rows: Rows, verdict: Verdict, position: Ints) -> list[int]:
-        """Add every row to each of its windows; `position` is that of each row's message.
+        """Add rows to each of their windows; `position` is that of each row's message.
 
-        Returns the rows whose metrics a window had no room for.
+        Returns the rows that are not counted anywhere, because one of their windows has no room for their metrics.
         """
         row, depth = np.nonzero(verdict.counted)
         if not len(row):
             self._count_repeats(rows, verdict)
             return []
         numbers = self._numbers(rows, row, verdict.windows[row, depth], position)
+        refused = self._widen(row, rows.shape[row], numbers)
+        if refused:
+            fits = ~np.isin(row, refused)
+            row, numbers = row[fits], numbers[fits]
         np.add.at(self._open.samples, numbers, 1)
         self._count_repeats(rows, verdict)
         self._merge_facts(rows, row, numbers)
-        return self._add_pairs(rows, row, numbers)
+        self._add_pairs(rows, row, numbers)
+        return refused
 
     def _numbers(self, rows: Rows, row: Ints, windows: Ints, position: Ints) -> Ints:
         """Return the number of the open window for each pair of a row and a window."""
@@ -70,11 +75,7 @@ class Counting:
         for one, number in zip(row[of_those].tolist(), numbers[of_those].tolist(), strict=True):
             self._open.add_facts(number, rows.facts[one])
 
-    def _add_pairs(self, rows: Rows, row: Ints, numbers: Ints) -> list[int]:
-        left_out = self._widen(row, rows.shape[row], numbers)
-        if left_out:
-            fits = ~np.isin(row, left_out)
-            row, numbers = row[fits], numbers[fits]
+    def _add_pairs(self, rows: Rows, row: Ints, numbers: Ints) -> None:
         shape, sizes = rows.shape[row], rows.size[row]
         starts = np.cumsum(sizes) - sizes
         cell = runs(self._open.base[numbers], sizes)
@@ -87,12 +88,12 @@ class Counting:
             source = runs(rows.first[row], sizes)
             part, whole = part[source], whole[source]
         self._open.cells.add(cell, part, whole)
-        return left_out
 
     def _widen(self, row: Ints, shape: Ints, numbers: Ints) -> list[int]:
         """Make room in the windows for metrics that they lack, in the order of the log; return the rows without room."""
-        return [
+        refused = (
             int(row[pair])
             for pair in np.flatnonzero(self._open.layout[numbers] != shape).tolist()
             if self._open.widen(int(numbers[pair]), self._shapes.by_number[shape[pair]]) is None
-        ]
+        )
+        return list(dict.fromkeys(refused))

@@ -14,11 +14,12 @@ from processors.windows.grid import Grid, microseconds
 from processors.windows.inventory import Inventory
 from processors.windows.judge import Judge, Verdict
 from processors.windows.openwindows import OpenWindows
-from processors.windows.rows import Floats, Refusal, Rows
+from processors.windows.rows import Floats, Refusal, Rows, in_order
 from processors.windows.settings import WindowsSettings
 from processors.windows.shapes import Shapes
 from processors.windows.views import View, Views
 from virtpulse.errors import InvalidError
+from virtpulse.messages.bounds import MAX_WINDOW_METRICS
 from virtpulse.messages.sample import MAPS
 from virtpulse.transports.interface import Batch, Outgoing
 
@@ -84,7 +85,8 @@ class Engine:
         outcome = Outcome(refusals=refusals, taken=taken)
         if len(rows):
             self._take_rows(rows, batch, outcome, monotonic, now)
-        if refusals:
+        if outcome.refusals:
+            outcome.refusals = in_order(outcome.refusals)
             self.inventory.forget_strangers()
         return outcome
 
@@ -125,8 +127,7 @@ class Engine:
         verdict = self._judge.judge(rows)
         positions = np.asarray(batch.positions, np.int64)
         taken_in: Floats = np.asarray(batch.times, np.float64)[rows.message]
-        for row in dict.fromkeys(self._counting.count(rows, verdict, positions[rows.message])):
-            outcome.refusals.append(_too_wide(rows, row))
+        outcome.refusals += [_too_wide(rows, row) for row in self._counting.count(rows, verdict, positions[rows.message])]
         self.inventory.see(rows, verdict, taken_in, monotonic, now)
         late = np.flatnonzero(verdict.missed.any(axis=1))
         outcome.late.extend(self._late(rows, verdict, row) for row in late.tolist())
@@ -204,6 +205,5 @@ class Engine:
 
 
 def _too_wide(rows: Rows, row: int) -> Refusal:
-    reason = "the window holds too many metrics already: those of this sample were not counted"
-    index = int(rows.index[row])
-    return Refusal(int(rows.message[row]), None if index < 0 else index, rows.documents[row], InvalidError(MAPS[0], reason))
+    reason = f"a window must have at most {MAX_WINDOW_METRICS} metrics; with those of this sample it would have more"
+    return Refusal(int(rows.message[row]), int(rows.index[row]), rows.documents[row], InvalidError(MAPS[0], reason))

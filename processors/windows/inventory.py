@@ -49,6 +49,7 @@ class Inventory:
         views.gone[number] = bool(view.ended)
         views.sighted[number] = True
         views.first[number], views.last[number] = record.first, record.last
+        views.restored[number] = record.time
         views.interval[number], views.due[number] = record.interval or 0.0, record.due or 0.0
         views.late[number] = record.late
         views.closed_until[number] = NEVER if record.closed_until is msgspec.UNSET else record.closed_until
@@ -78,8 +79,8 @@ class Inventory:
             if view is not None:
                 self._views.remove(view)
 
-    def forgotten(self, now: float, monotonic: float) -> list[Outgoing]:
-        """Drop the views without a sample for as long as `forget`, and return what removes their records.
+    def forgotten(self, monotonic: float, now: float, limit: int) -> list[Outgoing]:
+        """Drop the views without a sample for as long as `forget`, at most `limit`, and return what removes their records.
 
         None that was heard a short while ago: the clock may have jumped.
         """
@@ -89,17 +90,17 @@ class Inventory:
         heard = np.where(np.isinf(views.heard[:height]), -np.inf, views.heard[:height])
         old &= monotonic - heard >= min(self._forget, _HEARD_LATELY)
         removed = []
-        for number in np.flatnonzero(old).tolist():
+        for number in np.flatnonzero(old)[:limit].tolist():
             view = views[number]
             self.changed.discard(number)
             views.remove(view)
             removed.append(Outgoing(SOURCES, inventory_key(view.source, view.view), b"", self._partition))
         return removed
 
-    def renew(self, now: float) -> None:
-        """Mark the records that are to be written again because of their age."""
+    def renew(self, now: float, limit: int) -> None:
+        """Mark the records that are to be written again because of their age, at most `limit`."""
         height = self._views.height
-        due = np.flatnonzero(self._views.rewrite[:height] <= now)
+        due = np.flatnonzero(self._views.rewrite[:height] <= now)[:limit]
         self._views.rewrite[due] = now + self._forget / 10
         self.changed.update(due.tolist())
 
@@ -112,13 +113,12 @@ class Inventory:
     def _record(self, view: View) -> Outgoing:
         views, number = self._views, view.number
         closed_until = float(views.closed_until[number])
-        newest = float(views.newest[number])
         record = Source(
             source=view.source,
             view=view.view or msgspec.UNSET,
             first=float(views.first[number]),
             last=float(views.last[number]),
-            time=newest if math.isfinite(newest) else closed_until if math.isfinite(closed_until) else 0.0,
+            time=float(max(views.newest[number], views.restored[number])),
             interval=float(views.interval[number]) or msgspec.UNSET,
             due=float(views.due[number]) or msgspec.UNSET,
             ended=view.ended or msgspec.UNSET,

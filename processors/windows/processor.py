@@ -13,7 +13,7 @@ from virtpulse.runtime.roles import Output, ProcessorKind
 from virtpulse.topics import LATE, SAMPLES, SOURCES
 from virtpulse.transports.interface import Batch, Message, Outgoing
 
-_MOST_AT_ONCE: Final = 2_000  # windows that are closed in one step by quiet or a drain
+_MOST_AT_ONCE: Final = 2_000  # windows that are closed, or sources that are forgotten, in one step
 _FORGET_EVERY: Final = 60.0
 
 
@@ -56,14 +56,16 @@ class WindowsProcessor:
 
     def tick(self) -> Output:
         """Close the windows of quiet views; write and drop records by their age."""
-        now = self._clock.time()
+        monotonic, now = self._clock.monotonic(), self._clock.time()
         inventory = self._engine.inventory
-        messages = self._engine.close_quiet(self._clock.monotonic(), _MOST_AT_ONCE)
-        if now >= self._next_forget:
-            self._next_forget = now + _FORGET_EVERY
-            messages += inventory.forgotten(now, self._clock.monotonic())
-            inventory.renew(now)
-        return Output(messages=[*messages, *inventory.records()])
+        closed = self._engine.close_quiet(monotonic, _MOST_AT_ONCE)
+        forgotten: list[Outgoing] = []
+        if monotonic >= self._next_forget:
+            forgotten = inventory.forgotten(monotonic, now, _MOST_AT_ONCE)
+            inventory.renew(now, _MOST_AT_ONCE)
+            if len(forgotten) < _MOST_AT_ONCE:
+                self._next_forget = monotonic + _FORGET_EVERY
+        return Output(messages=[*closed, *forgotten, *inventory.records()])
 
     def drain(self) -> Iterable[Output]:
         """Close every window."""
@@ -87,4 +89,4 @@ def _dead_letters(outcome: Outcome, batch: Batch) -> Iterable[Outgoing]:
         origin = Message(
             batch.topic, batch.partition, batch.positions[place], batch.times[place], batch.keys[place], batch.values[place]
         )
-        yield dead_letter(origin, refusal.error, index=refusal.index, value=refusal.document)
+        yield dead_letter(origin, refusal.error, index=None if refusal.index < 0 else refusal.index, value=refusal.document)

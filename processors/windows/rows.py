@@ -1,6 +1,7 @@
 """The documents of a batch as columns of numbers, and those that are refused."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,20 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(slots=True)
 class Refusal:
-    """A document that breaks the rules: number of its message in the batch, its number in an array or None, its bytes."""
+    """A document that breaks the rules.
+
+    message: number of its message in the batch. index: its number in the message's array, -1 without one.
+    """
 
     message: int
-    index: int | None
+    index: int
     document: bytes
     error: InvalidError
+
+
+def in_order(refusals: list[Refusal]) -> list[Refusal]:
+    """Return refusals in the order of the log."""
+    return sorted(refusals, key=attrgetter("message", "index"))
 
 
 @dataclass(slots=True)

@@ -6,14 +6,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from virtpulse.messages.bounds import MAX_METRICS
+from virtpulse.messages.bounds import MAX_WINDOW_METRICS
 from virtpulse.messages.sample import MAPS
 
 Ints = npt.NDArray[np.int64]
 Column = tuple[int, str]  # a metric: its map, as an index into MAPS, and its key
 
 _MOST_PAIRS: Final = 10_000  # of shapes of which is remembered how they fit together
-MAX_WINDOW_METRICS: Final = 2 * MAX_METRICS
 
 
 class Shape:

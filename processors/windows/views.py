@@ -67,15 +67,16 @@ class View:
 class Views(Columns):
     """All views, by (source, view) and by number, with what is known of each as columns.
 
-    newest: largest event time seen. closed_until: windows up to here are closed by quiet. late: late samples not yet
-    told in an aggregate. interval, due: as the latest sample said, 0 if it did not. first, last: when the log took in
-    its first and its latest message. heard, advanced: by the worker's monotonic clock, when its last message came and
-    when the newest did. next_end: the earliest end of its open windows. rewrite: when its record is to be written again.
-    colons: those that the JSON of its source and view has. sighted: whether a valid sample of it came, or a record.
-    gone: whether it ended. facts_identity: of the facts merged last.
+    newest: largest event time seen; restored: the same as the record says that was taken up. closed_until: windows up to
+    here are closed by quiet. late: late samples not yet told in an aggregate. interval, due: as the latest sample said,
+    0 if it did not. first, last: when the log took in its first and its latest message. heard, advanced: by the worker's
+    monotonic clock, when its last message came and when the newest did. next_end: the earliest end of its open windows.
+    rewrite: when its record is to be written again. colons: those that the JSON of its source and view has. sighted:
+    whether a valid sample of it came, or a record. gone: whether it ended. facts_identity: of the facts merged last.
     """
 
     newest: npt.NDArray[np.float64]
+    restored: npt.NDArray[np.float64]
     closed_until: npt.NDArray[np.float64]
     late: npt.NDArray[np.int64]
     interval: npt.NDArray[np.float64]
@@ -93,6 +94,7 @@ class Views(Columns):
 
     FIELDS: ClassVar[dict[str, tuple[npt.DTypeLike, Any]]] = {
         "newest": (np.float64, NEVER),
+        "restored": (np.float64, 0.0),
         "closed_until": (np.float64, NEVER),
         "late": (np.int64, 0),
         "interval": (np.float64, 0.0),

@@ -29,7 +29,7 @@ def read_aggregate(document: bytes) -> Aggregate:
             "start", f"start must lie before end, both from 1970 to the year 9999, got {aggregate.start:g} and {aggregate.end:g}"
         )
     maps: tuple[dict[str, object], ...] = tuple(getattr(aggregate, name) for name in MAPS)
-    _check("metrics", sum(len(metrics) for metrics in maps), bounds.MAX_METRICS, "metrics")
+    _check("metrics", sum(len(metrics) for metrics in maps), bounds.MAX_WINDOW_METRICS, "metrics")
     for name, metrics in zip(MAPS, maps, strict=True):
         _check(name, max((len(key) for key in metrics), default=0), bounds.MAX_KEY_CHARS, "characters in a key")
     return aggregate

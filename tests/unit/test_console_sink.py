@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from sinks.console import ConsoleSettings, ConsoleSink, kind
+from sinks.console.reading import read_aggregate
 from sinks.console.sink import shape
 from virtpulse.errors import FatalError, RefusedError, UsageError
+from virtpulse.messages.bounds import MAX_WINDOW_METRICS
 from virtpulse.transports.interface import Batch
 
 DOCUMENT = (
@@ -92,6 +94,13 @@ async def test_lines_are_aligned_plain_text(pipe: tuple[int, int]) -> None:
     assert first.index("R  ") == second.index("T  ")
     assert r"a\x1b[31m\n" in third
     assert all(line.isprintable() for line in (first, second, third, fourth))
+
+
+def test_the_widest_aggregate_that_the_windows_make_is_read() -> None:
+    ratio = {"part": 1, "whole": 2, "ratio": 50, "min": 50, "max": 50, "last": 50, "count": 1}
+    resources = {f"m.n{number}": ratio for number in range(MAX_WINDOW_METRICS)}
+    document = {"source": "a", "start": 0, "end": 10, "samples": 2, "late": 0, "repeated": 0, "resources": resources}
+    assert len(read_aggregate(json.dumps(document).encode()).resources) == MAX_WINDOW_METRICS
 
 
 async def test_a_reader_that_has_gone_is_a_fatal_error_caused_by_the_broken_pipe(pipe: tuple[int, int]) -> None:

@@ -190,8 +190,19 @@ def test_a_window_with_too_many_metrics_keeps_those_that_it_has() -> None:
         refusals += take(engine, body(f'"resources":{{{metrics}}}')).refusals
     assert len(refusals) == 6
     (aggregate,) = closed(engine)
-    assert aggregate["samples"] == 8
+    assert aggregate["samples"] == 2
     assert len(aggregate["resources"]) == 4_000
+
+
+def test_what_has_no_room_and_what_is_wrong_are_refused_in_the_order_of_the_log() -> None:
+    metrics = [",".join(f'"m{number}.n{n}":[1,2]' for n in range(2_000)) for number in range(3)]
+    wide = [body(f'"resources":{{{some}}}') for some in metrics]
+    log = [*wide, b"hello", wide[2].replace(b"[1,2]", b"[2,2]"), b"hello"]
+    whole = take(Engine(WindowsSettings(), 0), *log)
+    assert [refusal.message for refusal in whole.refusals] == [2, 3, 4, 5]
+    engine = Engine(WindowsSettings(), 0)
+    one_by_one = [refusal.document for value in log for refusal in take(engine, value).refusals]
+    assert one_by_one == [refusal.document for refusal in whole.refusals]
 
 
 LIKE = (

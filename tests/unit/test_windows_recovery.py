@@ -208,6 +208,31 @@ def test_a_source_is_forgotten_after_its_time_and_its_record_removed() -> None:
     assert [(message.key, message.value) for message in removed] == [("a probes", b"")]
 
 
+def test_many_sources_are_forgotten_in_steps_of_bounded_size() -> None:
+    clock = ManualClock()
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+    values = [json.dumps({"source": f"s{number}", "time": BASE + 1.0}).encode() for number in range(4_500)]
+    processor.process(Batch("samples", 0, range(4_500), [BASE + 1.0] * 4_500, ["s"] * 4_500, values))
+    for _ in processor.drain():
+        pass
+    clock.now = float(SETTINGS.forget) + 200.0
+    steps = [sum(not message.value for message in processor.tick().messages) for _ in range(4)]
+    assert steps == [2_000, 2_000, 500, 0]
+
+
+def test_the_newest_event_time_of_a_source_is_known_after_a_restart() -> None:
+    clock = ManualClock()
+    first = WindowsProcessor(SETTINGS, clock, 0)
+    first.process(as_batch("samples", 0, [b'{"source":"a","time":1795417001}']))
+    told = [m for output in first.drain() for m in output.messages if m.topic == "sources"]
+    assert json.loads(told[-1].value)["closed_until"] == BASE + 10.0
+    second = WindowsProcessor(SETTINGS, clock, 0)
+    second.restore(as_batch("sources", 0, [told[-1].value], ["a"]))
+    clock.now = float(SETTINGS.forget) / 2  # when the record is written again
+    (again,) = [json.loads(message.value) for message in second.tick().messages]
+    assert again["time"] == BASE + 1.0
+
+
 def test_a_later_sample_takes_an_end_back() -> None:
     processor = WindowsProcessor(SETTINGS, ManualClock(), 0)
     ended = json.dumps({"source": "a", "time": BASE + 1.0, "ended": "migrated"}).encode()

@@ -6,6 +6,7 @@ from typing import Final
 MAX_MESSAGE_BYTES: Final = 1 << 20
 MAX_DOCUMENTS: Final = 10_000
 MAX_METRICS: Final = 2_000
+MAX_WINDOW_METRICS: Final = 4_000  # of an aggregate: the samples of a window may have different ones
 MAX_SOURCE_CHARS: Final = 255
 MAX_SOURCE_SEGMENTS: Final = 8
 MAX_KEY_CHARS: Final = 200
