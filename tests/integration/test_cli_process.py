@@ -27,6 +27,7 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
             "XDG_STATE_HOME": str(tmp_path / "state"),
             "HOME": str(tmp_path),
             "SHELL": "/bin/bash",
+            "PYTHONUNBUFFERED": "",  # as users have it, whatever this machine has
             "PYTHONPATH": str(Path.cwd()),
         }
         child = subprocess.Popen(

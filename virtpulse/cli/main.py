@@ -66,8 +66,7 @@ def _fail(error: BaseException) -> int:
             code, text = WRONG_USAGE, f"{error} See {_help_for(error)}"
         case UsageError():
             code = WRONG_USAGE
-        case OSError():  # what no part of ours has put into words, such as a full disk behind standard output
-            _forget_output()
+    _end_output()
     sys.stderr.write(f"virtpulse: {printable(redact(text))}\n")
     return code
 
@@ -76,8 +75,16 @@ def _help_for(error: CycloptsError) -> str:
     return " ".join(("virtpulse", *(error.command_chain or ()), "--help"))
 
 
+def _end_output() -> None:
+    """Write out what is buffered; where that fails, drop it: failing again at the very end would change the exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_output()
+
+
 def _forget_output() -> None:
-    """Point standard output at nothing: its reader has gone, and Python would complain when it flushes at the end."""
+    """Point standard output at nothing: Python would complain when it flushes what nobody takes."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)
