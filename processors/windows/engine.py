@@ -23,6 +23,7 @@ from virtpulse.messages.bounds import MAX_WINDOW_METRICS
 from virtpulse.messages.sample import MAPS
 from virtpulse.transports.interface import Batch, Outgoing
 
+_MOST_SUMMANDS: Final = 2_000_000  # pairs times their windows that are worked on together, some 100 bytes each
 _STUCK: Final = 60.0  # seconds that a view's event time may stand still beyond its window, at least
 
 
@@ -66,6 +67,7 @@ class Engine:
     def __init__(self, settings: WindowsSettings, partition: int) -> None:
         self._idle = float(settings.idle)
         self._grid = Grid(microseconds(settings.size), microseconds(settings.step), float(settings.lateness))
+        self._most_pairs = max(1, _MOST_SUMMANDS // self._grid.overlapping)
         self._views = Views()
         self._shapes = Shapes()
         self._open = OpenWindows(self._views, self._shapes)
@@ -83,8 +85,8 @@ class Engine:
         """Take messages into account, in the order of the log: all, or as many as make a step of bounded size."""
         rows, refusals, taken = self._collector.collect(batch, self._open.layouts)
         outcome = Outcome(refusals=refusals, taken=taken)
-        if len(rows):
-            self._take_rows(rows, batch, outcome, monotonic, now)
+        for part in rows.parts(self._most_pairs):
+            self._take_rows(part, batch, outcome, monotonic, now)
         if outcome.refusals:
             outcome.refusals = in_order(outcome.refusals)
             self.inventory.forget_strangers()

@@ -19,7 +19,7 @@ _FORGET_EVERY: Final = 60.0
 
 def kind(settings: WindowsSettings) -> ProcessorKind:
     """Return what the runtime needs to know: samples in, the inventory as state."""
-    return ProcessorKind("windows", inputs=[SAMPLES], states=[SOURCES], batch=settings.batch)
+    return ProcessorKind("windows", inputs=[SAMPLES], states=[SOURCES], batch=settings.messages_a_step)
 
 
 class WindowsProcessor:

@@ -1,5 +1,6 @@
 """The documents of a batch as columns of numbers, and those that are refused."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -63,6 +64,19 @@ class Rows:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.documents)
+
+    def parts(self, most: int) -> Iterator["Rows"]:
+        """Yield the rows in parts with about `most` pairs of numbers each, a row without any counted as one."""
+        weight = np.cumsum(np.maximum(self.size, 1))
+        start = 0
+        while start < len(self):
+            before = int(weight[start - 1]) if start else 0
+            stop = max(start + 1, int(np.searchsorted(weight, before + most, side="right")))
+            yield self if stop - start == len(self) else self._part(start, stop)
+            start = stop
+
+    def _part(self, start: int, stop: int) -> "Rows":
+        return self.without([*range(start), *range(stop, len(self))])
 
     def without(self, bad: list[int]) -> "Rows":
         """Return the rows but those whose numbers are in `bad`."""

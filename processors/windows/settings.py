@@ -16,7 +16,7 @@ class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lateness: how far a source's own samples may be out of order. idle: after what quiet a view's windows close.
     ahead: how far a sample may be dated after the time at which the log took it in.
     forget: after what time without a sample a source leaves the inventory.
-    batch: messages that are handled, and stored, as one step.
+    batch: messages that are handled, and stored, as one step; where windows overlap, fewer, as each does more.
     """
 
     size: Duration = Duration(10)
@@ -51,3 +51,8 @@ class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def step(self) -> float:
         """Seconds between the starts of two windows."""
         return float(self.size if self.hop is None else self.hop)
+
+    @property
+    def messages_a_step(self) -> int:
+        """How many messages are handled as one step."""
+        return max(1, int(self.batch * self.step / self.size))

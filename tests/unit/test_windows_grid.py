@@ -23,9 +23,9 @@ def test_every_moment_lies_in_exactly_one_tumbling_window(size: int, time: float
     assert grid.end(window) == grid.start(window + 1)
 
 
-@given(size=SPANS, overlapping=st.integers(1, 50), time=TIMES)
-def test_every_moment_lies_in_all_the_windows_that_hold_it(size: int, overlapping: int, time: float) -> None:
-    grid = Grid(size, -(-size // overlapping), 0.0)
+@given(hop=SPANS, longer=st.floats(1, 50), time=TIMES)
+def test_every_moment_lies_in_all_the_windows_that_hold_it(hop: int, longer: float, time: float) -> None:
+    grid = Grid(round(hop * longer), hop, 0.0)
     (last,) = grid.last_window(np.array([time])).tolist()
     assert grid.start(last) <= time < grid.start(last + 1)
     first = last - grid.overlapping

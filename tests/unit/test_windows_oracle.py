@@ -228,3 +228,16 @@ def test_how_messages_are_cut_into_batches_never_shows(
         cut = run(log, options, batch, arrays=arrays)
         assert [message.value for message in cut.aggregates] == [message.value for message in whole.aggregates]
         assert [(late.document, late.missed) for late in cut.late] == [(late.document, late.missed) for late in whole.late]
+
+
+@given(seed=st.integers(0, 10**9), length=st.integers(1, 150), shape=st.sampled_from(SHAPES), pairs=st.sampled_from([1, 5, 40]))
+@settings(max_examples=20, deadline=None)
+def test_how_a_step_is_cut_into_parts_never_shows(seed: int, length: int, shape: tuple[float, float, float], pairs: int) -> None:
+    size, hop, lateness = shape
+    options = WindowsSettings(size=Duration(size), hop=Duration(hop), lateness=Duration(lateness))
+    (batch,) = batches(make_log(seed, length), 5_000)
+    whole, cut = Engine(options, 0), Engine(options, 0)
+    cut._most_pairs = pairs
+    assert cut.take(batch, 0.0, BASE) == whole.take(batch, 0.0, BASE)
+    assert list(cut.close_all(100)) == list(whole.close_all(100))
+    assert cut.first_needed() == whole.first_needed()
