@@ -8,7 +8,7 @@ import numpy as np
 from processors.windows.rows import Floats
 from processors.windows.shapes import Ints
 
-MICROSECONDS: Final = 1_000_000  # in a second
+MICROSECONDS: Final = 1e6  # in a second; a float, for whole numbers are divided in another way one by one than in arrays
 
 
 def microseconds(seconds: float) -> int:

@@ -5,6 +5,7 @@ import msgspec
 from virtpulse.config.units import Duration
 from virtpulse.errors import UsageError
 
+_LONGEST = 366 * 86_400.0
 _MOST_OVERLAPPING = 1_000
 _MOST_AT_ONCE = 100_000
 
@@ -29,8 +30,8 @@ class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Check what no type can say. Raises UsageError."""
-        if self.size < 0.01:
-            msg = f"processors.windows.size must be at least 10ms, got {float(self.size):g} s"
+        if not 0.01 <= self.size <= _LONGEST:
+            msg = f"processors.windows.size must be from 10ms to 366d, got {float(self.size):g} s"
             raise UsageError(msg)
         if not 0.01 <= self.step <= self.size:
             msg = f"processors.windows.hop must be from 10ms to size, else samples fall between windows, got {self.step:g} s"

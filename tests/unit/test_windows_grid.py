@@ -33,9 +33,10 @@ def test_every_moment_lies_in_all_the_windows_that_hold_it(hop: int, longer: flo
     assert time < grid.end(last)
 
 
-@given(size=SPANS, hop=SPANS, window=st.integers(-50, 10**9))
-def test_bounds_are_the_same_one_by_one_and_together(size: int, hop: int, window: int) -> None:
+@given(size=SPANS, hop=SPANS, time=TIMES)
+def test_bounds_are_the_same_one_by_one_and_in_arrays(size: int, hop: int, time: float) -> None:
     grid = Grid(size, hop, 0.0)
+    window = int(time * 1e6 / hop)
     assert grid.starts(np.array([window])).tolist() == [grid.start(window)]
     assert grid.ends(np.array([window])).tolist() == [grid.end(window)]
 
@@ -49,3 +50,9 @@ def test_what_people_write_becomes_whole_microseconds(text: str) -> None:
 def test_a_fraction_of_a_microsecond_is_refused() -> None:
     with pytest.raises(UsageError, match=r"processors\.windows\.hop must be a whole number of microseconds"):
         WindowsSettings(size=Duration(1), hop=Duration(1 / 3))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.001, 367 * 86_400.0, 1e300, float("inf")])
+def test_a_size_out_of_range_is_refused(seconds: float) -> None:
+    with pytest.raises(UsageError, match=r"processors\.windows\.size must be from 10ms to 366d"):
+        WindowsSettings(size=Duration(seconds))
