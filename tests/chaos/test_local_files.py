@@ -1,6 +1,7 @@
 """What may be wrong with the file of the local log, for real: each is told with what to do, and nothing is lost silently."""
 
 import asyncio
+import errno
 import os
 import sqlite3
 import stat
@@ -15,8 +16,8 @@ import pytest
 
 from virtpulse.clock import SystemClock
 from virtpulse.errors import FatalError, RetryableError
-from virtpulse.topics import SAMPLES
-from virtpulse.transports.interface import Outgoing, Start
+from virtpulse.topics import AGGREGATES, SAMPLES
+from virtpulse.transports.interface import Assigned, Outgoing, Position, Progress, Start, Subscription
 from virtpulse.transports.local.settings import LocalSettings
 from virtpulse.transports.local.transport import LocalTransport
 
@@ -196,6 +197,33 @@ async def test_a_log_that_was_removed_while_in_use_is_told(opened: Open, tmp_pat
     (tmp_path / name).unlink()
     with pytest.raises(FatalError, match="removed or replaced while in use: start again"):
         await transport.publish(_MESSAGE)
+
+
+@pytest.mark.parametrize("call", ["utime", "stat"])
+async def test_what_fails_beside_the_commit_never_hides_that_it_was_stored(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    transport = await opened(tmp_path / "log.db")
+    subscription = await transport.subscribe("g", [SAMPLES])
+    assert isinstance(await subscription.read(1, 5.0), Assigned)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os if call == "utime" else Path, call, full)
+        stored = await _stored_or_not(subscription)
+    assert stored is (call == "utime")
+    assert await transport.ends(AGGREGATES) == {0: int(stored)}
+    assert len(await transport.positions("g")) == int(stored)
+
+
+async def _stored_or_not(subscription: Subscription) -> bool:
+    try:
+        await subscription.transfer([Outgoing(AGGREGATES, "k", b"v")], Progress(0, {SAMPLES: Position(0, 0)}))
+    except RetryableError:
+        return False
+    return True
 
 
 async def test_others_that_come_and_go_and_an_emptied_write_ahead_file_are_no_removal(opened: Open, tmp_path: Path) -> None:

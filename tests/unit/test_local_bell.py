@@ -1,11 +1,14 @@
 """Waking readers."""
 
 import asyncio
+import errno
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from virtpulse.clock import SystemClock
 from virtpulse.errors import FatalError
@@ -103,7 +106,19 @@ async def test_a_file_that_was_replaced_is_told(ready: Ready, path: Path) -> Non
     await asyncio.to_thread(other.touch)
     await asyncio.to_thread(other.replace, path)
     with pytest.raises(FatalError, match="replaced while in use"):
+        bell.check()
+
+
+async def test_a_file_that_cannot_be_touched_stops_nobody_and_is_said_once(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    bell = ready()
+    monkeypatch.setattr(os, "utime", full)
+    with capture_logs() as lines:
         bell.ring()
+        bell.ring()
+    assert [line["error"] for line in lines] == ["No space left on device"]
 
 
 async def test_another_process_wakes_a_reader(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,16 +8,19 @@ import ctypes
 import os
 import threading
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from virtpulse.clock import Clock
 from virtpulse.errors import FatalError
+from virtpulse.logs import get_logger
 
 _IN_ATTRIB: Final = 0x4
 _DRAIN_BYTES: Final = 65_536
 _SAFETY_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.25
+_log = get_logger(__name__)
 
 _deaf: "weakref.WeakSet[Bell]" = weakref.WeakSet()
 _deaf_lock: Final = threading.Lock()
@@ -27,7 +30,7 @@ class Bell:
     """Rung by whoever stored something in the log at `path`, in any process; heard by the readers of one transport.
 
     A reader takes `count`, looks at the log, and then waits for the count to change: so it misses nothing that is
-    stored while it looks. Everything but `ring` belongs to the event loop that called `listen`.
+    stored while it looks. Everything but `check` and `ring` belongs to the event loop that called `listen`.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -35,6 +38,7 @@ class Bell:
         self._path = path
         self._clock = clock
         self._wal = path.with_name(path.name + "-wal")
+        self._said = False
         self._file: tuple[int, int] | None = None
         self._wal_file: tuple[int, int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -46,14 +50,22 @@ class Bell:
         self._file = _identity(self._path)
         self._wal_file = _identity(self._wal)
 
-    def ring(self) -> None:
-        """Tell every reader that something was stored; from any thread. Raises FatalError if the log is not there any more."""
+    def check(self) -> None:
+        """Make sure, before a commit, that the path still names the files that are open. Raises FatalError, OSError."""
         if self._wal_file is None:  # SQLite creates it with the first look at the log, and keeps it while the log is open
             self._wal_file = _identity(self._wal)
         if _identity(self._path) != self._file or _identity(self._wal) != self._wal_file:
             msg = f"the log {self._path} or its -wal file was moved, removed or replaced while in use: start again"
             raise FatalError(msg)
-        os.utime(self._path)
+
+    def ring(self) -> None:
+        """Tell every reader that something was stored; from any thread. It never fails: readers look by themselves too."""
+        try:
+            os.utime(self._path)
+        except OSError as error:
+            if not self._said:
+                self._said = True
+                _log.warning("readers cannot be woken and look once a second", log=str(self._path), error=error.strerror)
         with _deaf_lock:
             listeners = [bell for bell in _deaf if bell._file == self._file]  # noqa: SLF001 - of the same class
         for bell in listeners:
@@ -109,8 +121,9 @@ class Bell:
         self.poke()
 
     def _tell(self) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.poke)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # its loop was closed, and nobody reads there any more
+                self._loop.call_soon_threadsafe(self.poke)
 
 
 def _finish(waiter: "asyncio.Future[None]") -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
@@ -85,10 +86,9 @@ class Writer:
     def _publish(self, connection: sqlite3.Connection, messages: Sequence[Outgoing]) -> dict[int, str]:
         accepted, reasons = sort_out(messages)
         if accepted:
-            with writing(connection):
+            with self._storing(connection):
                 for column in accepted:
                     append(connection, column, self._clock.time(), self._topics)
-            self._bell.ring()
         return reasons
 
     def _transfer(
@@ -100,13 +100,20 @@ class Writer:
         generation: int,
     ) -> dict[int, str]:
         accepted, reasons = sort_out(messages)
-        with writing(connection):
+        with self._storing(connection):
             demand(connection, member, generation)
             for column in accepted:
                 append(connection, column, self._clock.time(), self._topics)
             store_positions(connection, member.group, positions)
-        self._bell.ring()
         return reasons
+
+    @contextmanager
+    def _storing(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Hold the write transaction. An error means that nothing was stored, so nothing may fail once it is committed."""
+        with writing(connection):
+            yield
+            self._bell.check()
+        self._bell.ring()
 
     def _ring(self, _connection: sqlite3.Connection) -> None:
         self._bell.ring()
