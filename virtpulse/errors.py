@@ -5,7 +5,7 @@ VirtpulseError
 ├── RetryableError     the same call may succeed later: back off and try again
 ├── FatalError         it will not succeed until somebody does something: stop
 │   └── OutputClosedError  whoever read the output has left, as `head` does: stop quietly
-├── RefusedError       these messages will never be taken, the others were
+├── RefusedError       these messages will never be taken, the others can be
 ├── PartitionLostError another worker owns the partition now: drop its state, go on reading
 └── InvalidError       a document from outside breaks the rules: dead letter
 """
@@ -34,7 +34,7 @@ class OutputClosedError(FatalError):
 
 
 class RefusedError(VirtpulseError):
-    """Some messages of a batch will never be taken; all the others were stored.
+    """Some messages of a batch, at least one, will never be taken. Whoever raises it says whether the others were stored.
 
     `reasons` maps the index in the batch to why that message was refused.
     """

@@ -63,16 +63,17 @@ class MemoryTransport:
         if fault is MemoryTransport.Fault.LOST and partition is not None:
             raise PartitionLostError(partition, "another worker came")
 
-    def append(self, messages: Sequence[Outgoing]) -> None:
-        """Store the messages but those that `refuse` picks, and raise RefusedError for these."""
-        reasons = {}
-        for index, message in enumerate(messages):
-            if self.refuse(message):
-                reasons[index] = "too large"
-            else:
-                self.logs[message.topic, message.partition or 0].append((message.key, message.value))
+    def require_good(self, messages: Sequence[Outgoing]) -> None:
+        """Raise RefusedError for the messages that `refuse` picks."""
+        reasons = {index: "too large" for index, message in enumerate(messages) if self.refuse(message)}
         if reasons:
             raise RefusedError(reasons)
+
+    def append(self, messages: Sequence[Outgoing]) -> None:
+        """Store the messages but those that `refuse` picks."""
+        for message in messages:
+            if not self.refuse(message):
+                self.logs[message.topic, message.partition or 0].append((message.key, message.value))
 
     async def start(self) -> None:
         """Connect."""
@@ -83,6 +84,7 @@ class MemoryTransport:
         """Store messages."""
         self.fail()
         self.append(messages)
+        self.require_good(messages)
 
     async def subscribe(self, group: str, topics: Sequence[str]) -> MemorySubscription:
         """Join the only group."""
@@ -153,6 +155,7 @@ class MemorySubscription:
             raise
         if progress.partition not in self._assigned:
             raise PartitionLostError(progress.partition, "not ours")
+        self._transport.require_good(messages)
         for topic, position in progress.positions.items():
             before = self._transport.committed.get((topic, progress.partition), Position(0, 0))
             assert before.first_needed <= position.first_needed <= position.following

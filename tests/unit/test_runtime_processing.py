@@ -142,6 +142,44 @@ async def test_a_refused_output_becomes_a_dead_letter_and_the_rest_is_stored_onc
     assert (role.counters.refused, role.counters.sent) == (1, 2)
 
 
+async def test_a_crash_after_a_refusal_loses_neither_the_outputs_nor_the_dead_letter(
+    memory_transport: "type[MemoryTransport]", grouping: "type[Grouping]", fake_clock: "FakeClock"
+) -> None:
+    transport = memory_transport(fake_clock)
+
+    def refuse(message: Outgoing) -> bool:
+        transport.faults.append(memory_transport.Fault.FATAL)  # for the next call
+        return message.value == b"3 4 5"
+
+    transport.refuse = refuse
+    transport.add("samples", *numbered(6))
+    both = ProcessorKind("grouping", ("samples",), ("sources",), 6)
+    with pytest.raises(FatalError):
+        await fake_clock.drive(Role(transport, fake_clock, grouping).run(Until.DRAINED, both))
+    assert transport.committed == {}
+    transport.faults.clear()
+    transport.refuse = lambda message: message.value == b"3 4 5"
+    await fake_clock.drive(Role(transport, fake_clock, grouping).run(Until.DRAINED, both))
+    assert transport.stored("aggregates") == [b"0 1 2"]
+    assert len(transport.stored("deadletters")) == 1
+
+
+async def test_dead_letters_that_are_refused_too_are_lost_and_the_work_goes_on(
+    memory_transport: "type[MemoryTransport]", grouping: "type[Grouping]", fake_clock: "FakeClock"
+) -> None:
+    transport = memory_transport(fake_clock)
+    transport.refuse = lambda message: message.topic == "deadletters" or message.value == b"3 4 5"
+    transport.add("samples", *numbered(9))
+    role = Role(transport, fake_clock, grouping)
+    with capture_logs() as lines:
+        await fake_clock.drive(role.run(Until.DRAINED))
+    assert transport.stored("aggregates") == [b"0 1 2", b"6 7 8"]
+    assert transport.stored("deadletters") == []
+    assert transport.committed["samples", 0] == Position(9, 9)
+    assert (role.counters.refused, role.counters.sent) == (2, 2)
+    assert sum("a dead letter was refused and is lost" in line["event"] for line in lines) == 1
+
+
 async def test_a_fault_in_a_processor_ends_the_role_and_acknowledges_nothing(
     memory_transport: "type[MemoryTransport]", grouping: "type[Grouping]", fake_clock: "FakeClock"
 ) -> None:

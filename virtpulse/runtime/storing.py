@@ -1,6 +1,6 @@
 """Storing outputs and progress as one step, for as long as it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from virtpulse.errors import RefusedError
@@ -13,23 +13,24 @@ _log = get_logger(__name__)
 
 
 async def store(context: Context, subscription: Subscription, messages: Sequence[Outgoing], progress: Progress) -> int:
-    """Transfer `messages` and `progress`, the same ones again after each failure; what is refused becomes dead letters.
+    """Transfer `messages` and `progress`, again after each failure; what is refused is replaced by its dead letter.
 
-    Returns how many of `messages` were stored. A dead letter can only follow in a step of its own, because the transport has
-    stored the others by then. Raises PartitionLostError, FatalError, and RetryableError if the role is stopped meanwhile.
+    A dead letter that is refused itself is left out, which the log says, so this ends. Returns how many of `messages` were
+    stored. Raises PartitionLostError, FatalError, and RetryableError if the role is stopped meanwhile.
     """
-    try:
-        await context.retrying(partial(subscription.transfer, messages, progress))
-    except RefusedError as error:
-        _log.warning("outputs were refused and become dead letters", role=context.counters.role, error=str(error))
-        letters = letters_for_outgoing(messages, error.reasons, context.clock.time(), context.counters)
-        await _store_letters(context, subscription, letters, progress)
-        return len(messages) - len(error.reasons)
-    return len(messages)
+    kept, letters = list(messages), list[Outgoing]()
+    while True:
+        outgoing = [*kept, *letters]
+        try:
+            await context.retrying(partial(subscription.transfer, outgoing, progress))
+        except RefusedError as error:
+            _log.warning("outputs were refused and become dead letters", role=context.counters.role, error=str(error))
+            made = letters_for_outgoing(outgoing, error.reasons, context.clock.time(), context.counters)
+            letters = [*_without(error.reasons, letters, len(kept)), *made]
+            kept = _without(error.reasons, kept)
+        else:
+            return len(kept)
 
 
-async def _store_letters(context: Context, subscription: Subscription, letters: Sequence[Outgoing], progress: Progress) -> None:
-    try:
-        await context.retrying(partial(subscription.transfer, letters, progress))
-    except RefusedError as error:
-        letters_for_outgoing(letters, error.reasons, context.clock.time(), context.counters)  # which logs that they are lost
+def _without(reasons: Mapping[int, str], messages: Sequence[Outgoing], first: int = 0) -> list[Outgoing]:
+    return [message for index, message in enumerate(messages, first) if index not in reasons]

@@ -4,7 +4,8 @@ A topic has numbered partitions; a message of a partition has a position, larger
 deployment have the same number of partitions, and what is derived from partition p is written to partition p.
 
 Adapters raise `RetryableError`, `FatalError`, `RefusedError` and `PartitionLostError` and nothing else of their own;
-retrying and backing off is the runtime's business.
+retrying and backing off is the runtime's business. Whatever is raised, nothing was stored, except as `publish` says; a
+cancelled call that writes returns once it is certain what became of it.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -132,18 +133,21 @@ class Subscription(Protocol):
         """Return the next event: at most `limit` messages, after at most `wait` seconds.
 
         Messages of a partition come after its `Assigned` and, by topic, in order and without gaps but those of retention.
+        Raises RetryableError or FatalError; a call that failed or was cancelled loses nothing.
         """
         ...
 
     async def transfer(self, messages: Sequence[Outgoing], progress: Progress) -> None:
         """Publish `messages` and acknowledge `progress` as one step: both are stored, or neither.
 
-        Raises PartitionLostError if this worker is not the owner any more.
+        Raises PartitionLostError if this worker is not the owner any more, RefusedError if some of `messages` will never be
+        taken, RetryableError or FatalError. Nothing is stored then, after a refusal neither: the caller decides what takes
+        the place of the refused messages, and makes the step again.
         """
         ...
 
     async def close(self) -> None:
-        """Give the partitions back; a `read` that waits returns."""
+        """Give the partitions back; a `read` that waits returns. Raises FatalError."""
         ...
 
 
@@ -151,7 +155,10 @@ class Follower(Protocol):
     """A reading of some topics that nobody else sees: no group, no acknowledgement."""
 
     async def read(self, limit: int, wait: float) -> Batch | None:
-        """Return the next messages of one topic, or None if nothing came within `wait` seconds or it was closed."""
+        """Return the next messages of one topic, or None if nothing came within `wait` seconds or it was closed.
+
+        Raises RetryableError or FatalError; a call that failed or was cancelled loses nothing.
+        """
         ...
 
     async def close(self) -> None:
@@ -167,29 +174,36 @@ class Transport(Protocol):
         ...
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Return once every message is stored durably. Messages of one key keep their order."""
+        """Return once every message is stored durably. Messages of one key keep their order.
+
+        Raises RetryableError or FatalError if nothing was stored, RefusedError if only those that it names were not, and never
+        will be.
+        """
         ...
 
     async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
-        """Join `group` as a new member."""
+        """Join `group` as a new member. Raises RetryableError, or FatalError for a name that cannot be."""
         ...
 
     async def follow(self, topics: Sequence[str], start: Start) -> Follower:
-        """Read `topics` from `start` on, all partitions."""
+        """Read `topics` from `start` on, all partitions. Raises RetryableError, or FatalError for a name that cannot be."""
         ...
 
     def latest(self, topic: str, partition: int) -> AsyncIterator[Batch]:
-        """Yield the latest message of each key of a compacted topic's partition, as it is when the call is made."""
+        """Yield the latest message of each key of a compacted topic's partition, as it is when the first batch is asked for.
+
+        Raises RetryableError or FatalError; it ends with that, and a new call begins anew.
+        """
         ...
 
     async def ends(self, topic: str) -> Mapping[int, int]:
-        """Return for each partition the position that its next message will get."""
+        """Return for each partition the position that its next message will get. Raises RetryableError or FatalError."""
         ...
 
     async def positions(self, group: str) -> Mapping[tuple[str, int], Position]:
-        """Return where `group` stands, by topic and partition."""
+        """Return where `group` stands, by topic and partition. Raises RetryableError or FatalError."""
         ...
 
     async def close(self) -> None:
-        """Close what is open; readers that wait return."""
+        """Close what is open; readers that wait return. Raises FatalError."""
         ...

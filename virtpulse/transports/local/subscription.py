@@ -53,8 +53,7 @@ class LocalSubscription:
     async def transfer(self, messages: Sequence[Outgoing], progress: Progress) -> None:
         """Publish `messages` and acknowledge `progress` in one transaction.
 
-        Raises PartitionLostError, RetryableError or FatalError if nothing was stored, and RefusedError if only the
-        messages that it names were not: the others and the progress are.
+        Raises PartitionLostError, RetryableError, FatalError or RefusedError: nothing was stored then.
         """
         if self._failure is not None:
             raise self._failure

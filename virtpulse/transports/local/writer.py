@@ -58,14 +58,19 @@ class Writer:
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Store the messages durably. Raises RefusedError if only those that it names were not stored."""
-        if messages:
-            await self._store(self._publish, messages)
+        if not messages:
+            return
+        reasons = await self._lane.settle(self._publish, messages)
+        self._grown = True
+        if reasons:
+            raise RefusedError(reasons)
 
     async def transfer(
         self, messages: Sequence[Outgoing], positions: Mapping[str, Position], member: Member, generation: int
     ) -> None:
-        """Store the messages and a group's positions as one step, if this member is the owner."""
-        await self._store(self._transfer, messages, positions, member, generation)
+        """Store the messages and a group's positions as one step, if this member is the owner and none is refused."""
+        await self._lane.settle(self._transfer, messages, positions, member, generation)
+        self._grown = True
 
     async def run(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do other work that changes the log."""
@@ -76,12 +81,6 @@ class Writer:
         result = await self.run(work, *args, **kwargs)
         await self._lane.settle(self._ring)
         return result
-
-    async def _store(self, work: Work[P, dict[int, str]], *args: P.args, **kwargs: P.kwargs) -> None:
-        reasons = await self._lane.settle(work, *args, **kwargs)
-        self._grown = True
-        if reasons:
-            raise RefusedError(reasons)
 
     def _publish(self, connection: sqlite3.Connection, messages: Sequence[Outgoing]) -> dict[int, str]:
         accepted, reasons = sort_out(messages)
@@ -98,14 +97,15 @@ class Writer:
         positions: Mapping[str, Position],
         member: Member,
         generation: int,
-    ) -> dict[int, str]:
+    ) -> None:
         accepted, reasons = sort_out(messages)
+        if reasons:
+            raise RefusedError(reasons)
         with self._storing(connection):
             demand(connection, member, generation)
             for column in accepted:
                 append(connection, column, self._clock.time(), self._topics)
             store_positions(connection, member.group, positions)
-        return reasons
 
     @contextmanager
     def _storing(self, connection: sqlite3.Connection) -> Iterator[None]:
