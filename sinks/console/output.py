@@ -4,8 +4,8 @@ import os
 import select
 from typing import Final
 
-from sinks.thread import WorkerThread
 from virtpulse.errors import FatalError, OutputClosedError
+from virtpulse.thread import WorkerThread
 
 _LAST_WAIT: Final = 1.0  # seconds for which closing waits for a reader that has stalled
 _POLL_MS: Final = 1_000

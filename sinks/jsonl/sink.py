@@ -9,10 +9,10 @@ from typing import Final
 from sinks.documents import split
 from sinks.jsonl.rotation import RotatingFiles
 from sinks.jsonl.settings import JsonlSettings
-from sinks.thread import WorkerThread
 from virtpulse.clock import Clock, SystemClock
 from virtpulse.errors import FatalError, RefusedError, RetryableError
 from virtpulse.runtime.roles import SinkKind
+from virtpulse.thread import WorkerThread
 from virtpulse.transports.interface import Batch
 
 _LAST_WAIT: Final = 0.5  # seconds for which closing waits for a write to a slow disk; the runtime waits a little longer

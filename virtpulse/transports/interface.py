@@ -5,7 +5,8 @@ deployment have the same number of partitions, and what is derived from partitio
 
 Adapters raise `RetryableError`, `FatalError`, `RefusedError` and `PartitionLostError` and nothing else of their own;
 retrying and backing off is the runtime's business. Whatever is raised, nothing was stored, except as `publish` says; a
-cancelled call that writes returns once it is certain what became of it.
+cancelled call that writes returns once it is certain what became of it, or after a few seconds where the disk or the
+server does not answer.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence

@@ -3,11 +3,13 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from virtpulse.errors import FatalError
+from virtpulse.logs import get_logger
+from virtpulse.thread import WorkerThread
 from virtpulse.transports.local.failures import explained
 from virtpulse.transports.local.schema import open_database
 
@@ -16,53 +18,73 @@ R = TypeVar("R")
 
 Work = Callable[Concatenate[sqlite3.Connection, P], R]
 
+CERTAIN_WITHIN: Final = 2.0  # seconds of the loop's own clock
+_CLOSE_WITHIN: Final = 1.0  # the same
+_log = get_logger(__name__)
+
 
 class Lane:
-    """Runs one piece of work after the other on its thread. Errors come out as RetryableError or FatalError."""
+    """Runs one piece of work after the other on its thread. Errors come out as RetryableError or FatalError.
+
+    A disk that does not answer keeps neither a cancelled caller nor the process from ending.
+    """
 
     def __init__(self, path: Path, name: str) -> None:
         self._path = path
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._thread = WorkerThread(name)
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     async def open(self) -> None:
         """Open the log."""
-        await asyncio.wrap_future(self._submit(self._open))
+        self._refuse_if_closed()
+        await self._thread.run(self._open)
 
     async def ask(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do work that changes nothing; a cancelled caller leaves at once."""
-        return await asyncio.wrap_future(self._submit(self._on_connection(work, *args, **kwargs)))
+        self._refuse_if_closed()
+        return await self._thread.run(self._on_connection(work, *args, **kwargs))
 
     async def settle(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Do work that changes the log. A cancelled caller leaves when it is certain what became of it.
+        """Do work that changes the log. A caller that is cancelled, once or more, leaves when it is certain what became of it.
 
-        Work that had not begun is not done. Work that had is waited for, and is then stored or not as a whole.
+        Work that had not begun is not done. Work that had is waited for, and is then stored or not as a whole; if that takes
+        longer than CERTAIN_WITHIN, the caller leaves all the same, and the log says so.
         """
-        pending: Future[R] = self._submit(self._on_connection(work, *args, **kwargs))
-        waiter = asyncio.wrap_future(pending)
+        self._refuse_if_closed()
+        begun = await self._thread.begin(self._on_connection(work, *args, **kwargs))
         try:
-            return await asyncio.shield(waiter)
+            return await asyncio.shield(begun)
         except asyncio.CancelledError:
-            waiter.add_done_callback(_looked_at)
-            if not pending.cancel():
-                await asyncio.wait([waiter])
+            begun.add_done_callback(_looked_at)
+            await self._certain(begun)
             raise
 
     async def close(self) -> None:
-        """Finish what was begun, close the connection, end the thread."""
-        try:
-            closing = self._pool.submit(self._close)
-        except RuntimeError:  # closed before
+        """Finish what was begun, close the connection, end the thread; leave it behind if the disk does not answer."""
+        if self._closed:
             return
-        self._pool.shutdown(wait=False)
-        await asyncio.shield(asyncio.wrap_future(closing))
-
-    def _submit(self, task: Callable[[], R]) -> Future[R]:
+        self._closed = True
         try:
-            return self._pool.submit(task)
-        except RuntimeError as error:
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await self._thread.run(self._close)
+                await self._thread.close(_CLOSE_WITHIN)
+        except TimeoutError:
+            _log.warning("the log could not be closed in time", log=str(self._path), seconds=_CLOSE_WITHIN)
+
+    async def _certain(self, begun: "asyncio.Future[R]") -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + CERTAIN_WITHIN
+        while not begun.done() and (left := until - loop.time()) > 0:
+            with suppress(asyncio.CancelledError):  # the caller raises the first one
+                await asyncio.wait([begun], timeout=left)
+        if not begun.done():
+            _log.warning("left a write whose outcome is not certain", log=str(self._path), seconds=CERTAIN_WITHIN)
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
             msg = f"the log {self._path} was closed: nothing more can be read or written through it"
-            raise FatalError(msg) from error
+            raise FatalError(msg)
 
     def _open(self) -> None:
         if self._connection is None:
@@ -85,6 +107,6 @@ class Lane:
             self._connection = None
 
 
-def _looked_at(waiter: "asyncio.Future[R]") -> None:
-    if not waiter.cancelled():
-        waiter.exception()
+def _looked_at(begun: "asyncio.Future[R]") -> None:
+    if not begun.cancelled():
+        begun.exception()

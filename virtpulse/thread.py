@@ -4,6 +4,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -24,13 +25,17 @@ class WorkerThread:
 
     async def run(self, call: Callable[[], T]) -> T:
         """Return what `call` returns, or raise what it raises."""
+        return await (await self.begin(call))
+
+    async def begin(self, call: Callable[[], T]) -> "asyncio.Future[T]":
+        """Return once `call` is under way; the future has its outcome. One that is cancelled before that is not made."""
         await self._free.acquire()
         if self._thread.ident is None:
             self._thread.start()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         self._jobs.put(lambda: self._do(call, loop, done))
-        return await done
+        return done
 
     async def close(self, patience: float) -> None:
         """End the thread after the call under way; give up waiting for that after `patience` seconds."""
@@ -60,5 +65,5 @@ class WorkerThread:
             if not done.cancelled():
                 settle()
 
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed, and nobody waits there any more
             loop.call_soon_threadsafe(finish)

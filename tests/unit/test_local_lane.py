@@ -1,0 +1,98 @@
+"""The thread of the local log: what a caller that is cancelled may rely on."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from virtpulse.errors import FatalError
+from virtpulse.transports.local import lane as lane_module
+from virtpulse.transports.local.lane import Lane
+
+
+class SlowWork:
+    """Work that lasts until it is released."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.released = threading.Event()
+        self.done = False
+
+    def __call__(self, _connection: sqlite3.Connection) -> None:
+        self.begun.set()
+        self.released.wait()
+        self.done = True
+
+
+@pytest.fixture
+async def lane(tmp_path: Path) -> AsyncIterator[Lane]:
+    lane = Lane(tmp_path / "log.db", "test")
+    await lane.open()
+    yield lane
+    await lane.close()
+
+
+async def _begin(lane: Lane, work: SlowWork) -> "asyncio.Task[None]":
+    task = asyncio.create_task(lane.settle(work))
+    assert await asyncio.to_thread(work.begun.wait, 10)
+    return task
+
+
+async def test_a_writer_that_is_cancelled_again_and_again_leaves_when_it_is_certain(lane: Lane) -> None:
+    work = SlowWork()
+    task = await _begin(lane, work)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.wait([task], timeout=0.02)
+    assert not task.done()
+    work.released.set()
+    await asyncio.wait([task], timeout=10)
+    assert task.cancelled()
+    assert work.done
+
+
+async def test_a_writer_does_not_wait_for_a_disk_that_never_answers_and_says_so(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "CERTAIN_WITHIN", 0.02)
+    work = SlowWork()
+    task = await _begin(lane, work)
+    with capture_logs() as lines:
+        task.cancel()
+        await asyncio.wait([task], timeout=10)
+    assert task.cancelled()
+    assert [line["event"] for line in lines] == ["left a write whose outcome is not certain"]
+    work.released.set()
+
+
+async def test_work_that_had_not_begun_is_not_done_once_it_is_cancelled(lane: Lane) -> None:
+    first, second = SlowWork(), SlowWork()
+    begun = await _begin(lane, first)
+    waiting = asyncio.create_task(lane.settle(second))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting], timeout=10)
+    assert waiting.cancelled()
+    first.released.set()
+    await begun
+    await lane.close()
+    assert not second.begun.is_set()
+
+
+async def test_closing_gives_up_on_a_disk_that_never_answers_and_nothing_is_taken_then(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "_CLOSE_WITHIN", 0.02)
+    work = SlowWork()
+    task = await _begin(lane, work)
+    with capture_logs() as lines:
+        await lane.close()
+    assert [line["event"] for line in lines] == ["the log could not be closed in time"]
+    with pytest.raises(FatalError, match="was closed"):
+        await lane.ask(work)
+    work.released.set()
+    await task
