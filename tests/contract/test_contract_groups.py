@@ -96,6 +96,20 @@ async def test_groups_do_not_see_one_another(connect: Connect, owned: Owned, mes
     assert await transport.positions("nobody") == {}
 
 
+async def test_a_worker_whose_input_grows_is_never_told_that_it_has_read_to_the_end(connect: Connect, owned: Owned) -> None:
+    transport = await connect()
+    await transport.publish([Outgoing(SAMPLES, "k", b"v")] * 3)
+    subscription = await transport.subscribe("g", [SAMPLES])
+    await owned(subscription)
+    remaining = []
+    for _ in range(20):
+        await transport.publish([Outgoing(SAMPLES, "k", b"v")] * 2)
+        batch = await subscription.read(2, 10.0)
+        assert isinstance(batch, Batch)
+        remaining.append(batch.remaining)
+    assert 0 not in remaining
+
+
 async def test_a_transfer_stores_output_and_position(connect: Connect, owned: Owned, messages: Messages) -> None:
     transport = await connect()
     await transport.publish([Outgoing(SAMPLES, "k", b"in")])

@@ -150,6 +150,19 @@ async def test_a_read_is_bounded_in_messages_and_says_what_remains(connect: Conn
     assert seen == [(3, 7), (3, 4), (3, 1), (1, 0)]
 
 
+@pytest.mark.parametrize("topic", [SAMPLES, SOURCES])
+async def test_no_batch_says_that_nothing_remains_while_more_is_there(connect: Connect, topic: str) -> None:
+    transport = await connect()
+    await transport.publish([Outgoing(topic, f"a{n}", b"v") for n in range(3)])
+    follower = await transport.follow([topic], Start.BEGINNING)
+    for look, more in enumerate((0, 2, 0, 0, 1, 0)):
+        await transport.publish([Outgoing(topic, f"b{look}{n}", b"v") for n in range(more)])
+        batch = await follower.read(1, 10.0)
+        assert batch is not None
+        left = sum((await transport.ends(topic)).values()) - batch.positions[-1] - 1
+        assert (batch.remaining == 0) == (left == 0)
+
+
 async def test_the_latest_of_each_key_of_a_compacted_topic(connect: Connect) -> None:
     transport = await connect()
     for round_ in range(3):

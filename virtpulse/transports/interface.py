@@ -41,8 +41,8 @@ class Message(NamedTuple):
 class Batch:
     """Messages of one partition of one topic, in the order of the log, as columns of equal length.
 
-    `remaining` counts what the partition still held behind this batch when it was read: 0 says that the reader has
-    read to the end. A batch may be empty.
+    `remaining` counts what the partition held behind this batch when the log was last looked at. It is 0 only if that was
+    in the very call that returns the batch: then the reader has read to the end. A batch may be empty.
     """
 
     topic: str

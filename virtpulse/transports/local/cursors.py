@@ -1,27 +1,27 @@
 """Where a reader stands in each of its topics, and what was read ahead for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from virtpulse.transports.interface import Batch
 from virtpulse.transports.local.lane import Lane
-from virtpulse.transports.local.reading import read_first
+from virtpulse.transports.local.reading import read_first, span
 
 
 @dataclass(slots=True)
-class _Cursor:
-    topic: str
-    following: int
-    ahead: Batch | None = None
+class _Ahead:
+    """What was read ahead of one topic, and how much of it is used."""
+
+    batch: Batch
     used: int = 0
 
-    def take(self, limit: int) -> Batch | None:
-        if self.ahead is None:
-            return None
-        batch = self.ahead.slice(self.used, self.used + limit)
-        self.used += len(batch)
-        if self.used >= len(self.ahead):
-            self.ahead, self.used = None, 0
+    def says_end(self, limit: int) -> bool:
+        """Whether the next slice would say that nothing remains."""
+        return self.batch.remaining == 0 and self.used + limit >= len(self.batch)
+
+    def take(self, limit: int) -> Batch:
+        batch = self.batch.slice(self.used, self.used + limit)
+        self.used += limit
         return batch
 
 
@@ -30,25 +30,37 @@ class Cursors:
 
     def __init__(self, lane: Lane, starts: Mapping[str, int]) -> None:
         self._lane = lane
-        self._cursors = [_Cursor(topic, position) for topic, position in starts.items()]
+        self._following = dict(starts)  # what was read ahead included; in the order of whose turn it is
+        self._ahead: dict[str, _Ahead] = {}
 
     async def next(self, limit: int) -> Batch | None:
         """Return the next 1 to `limit` messages of one topic, None if all are read to their end."""
-        while (batch := self._taken(limit)) is None:
-            places = [(cursor.topic, cursor.following) for cursor in self._cursors]
-            piece = await self._lane.ask(read_first, places, limit)
-            if piece is None:
-                return None
-            cursor = next(cursor for cursor in self._cursors if cursor.topic == piece.batch.topic)
-            cursor.following = piece.following
-            if len(piece.batch):  # else the last keys of a compacted topic are gone
-                cursor.ahead = piece.batch
-        return batch
+        limit = max(limit, 1)
+        topic = next((topic for topic in self._following if topic in self._ahead), None)
+        if topic is None:
+            topic = await self._read_ahead(limit)
+        elif self._ahead[topic].says_end(limit):  # it was the end when it was read ahead
+            await self._look_behind(topic)
+        return None if topic is None else self._take(topic, limit)
 
-    def _taken(self, limit: int) -> Batch | None:
-        for index, cursor in enumerate(self._cursors):
-            batch = cursor.take(max(limit, 1))
-            if batch is not None:
-                self._cursors.append(self._cursors.pop(index))
-                return batch
+    async def _read_ahead(self, limit: int) -> str | None:
+        while (piece := await self._lane.ask(read_first, list(self._following.items()), limit)) is not None:
+            topic = piece.batch.topic
+            self._following[topic] = piece.following
+            if len(piece.batch):  # else the last keys of a compacted topic are gone
+                self._ahead[topic] = _Ahead(piece.batch)
+                return topic
         return None
+
+    async def _look_behind(self, topic: str) -> None:
+        end = (await self._lane.ask(span, topic)).end
+        ahead = self._ahead[topic]
+        ahead.batch = replace(ahead.batch, remaining=max(end - self._following[topic], 0))
+
+    def _take(self, topic: str, limit: int) -> Batch:
+        ahead = self._ahead[topic]
+        batch = ahead.take(limit)
+        if ahead.used >= len(ahead.batch):
+            del self._ahead[topic]
+        self._following[topic] = self._following.pop(topic)  # the others come first now
+        return batch
