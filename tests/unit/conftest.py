@@ -36,6 +36,7 @@ class MemoryTransport:
         self.partitions = partitions
         self.faults = deque(faults)
         self.logs: dict[tuple[str, int], list[tuple[str, bytes]]] = defaultdict(list)
+        self.first: dict[tuple[str, int], int] = defaultdict(int)  # what was before that, retention has taken
         self.committed: dict[tuple[str, int], Position] = {}
         self.transfers: list[tuple[list[Outgoing], Progress]] = []
         self.started = self.closed = 0
@@ -74,6 +75,16 @@ class MemoryTransport:
         for message in messages:
             if not self.refuse(message):
                 self.logs[message.topic, message.partition or 0].append((message.key, message.value))
+
+    def batch(self, place: tuple[str, int], at: int, limit: int) -> Batch | None:
+        """Return the messages of a partition from `at` on."""
+        log, start = self.logs[place], max(at, self.first[place])
+        if at >= len(log):
+            return None
+        taken = log[start : start + limit]
+        keys, values = [key for key, _ in taken], [value for _, value in taken]
+        positions = range(start, start + len(taken))
+        return Batch(*place, positions, [self.clock.time()] * len(taken), keys, values, len(log) - positions.stop, start - at)
 
     async def start(self) -> None:
         """Connect."""
@@ -176,15 +187,11 @@ class MemorySubscription:
 
     def _next(self, limit: int) -> Batch | None:
         for place, at in sorted(self._at.items(), key=lambda entry: entry[1]):
-            if place[1] in self._assigned and at < len(self._transport.logs[place]):
-                return self._batch(place, at, limit)
+            batch = self._transport.batch(place, at, limit) if place[1] in self._assigned else None
+            if batch is not None:
+                self._at[place] = at + batch.skipped + len(batch)
+                return batch
         return None
-
-    def _batch(self, place: tuple[str, int], at: int, limit: int) -> Batch:
-        log = self._transport.logs[place]
-        taken = log[at : at + limit]
-        self._at[place] = at + len(taken)
-        return batch_of(place, at, taken, len(log) - at - len(taken), self._transport.clock.time())
 
 
 class MemoryFollower:
@@ -202,22 +209,15 @@ class MemoryFollower:
         """Return the next messages."""
         self._transport.fail()
         for place, at in self._at.items():
-            taken = self._transport.logs[place][at : at + limit]
-            if taken:
-                self._at[place] += len(taken)
-                left = len(self._transport.logs[place]) - self._at[place]
-                return batch_of(place, at, taken, left, self._transport.clock.time())
+            batch = self._transport.batch(place, at, limit)
+            if batch is not None:
+                self._at[place] += batch.skipped + len(batch)
+                return batch
         await self._transport.clock.sleep(wait)
         return None
 
     async def close(self) -> None:
         """Stop."""
-
-
-def batch_of(place: tuple[str, int], at: int, taken: Sequence[tuple[str, bytes]], left: int, time: float) -> Batch:
-    """Return messages of a log as a batch."""
-    keys, values = [key for key, _ in taken], [value for _, value in taken]
-    return Batch(*place, range(at, at + len(taken)), [time] * len(taken), keys, values, left)
 
 
 class Grouping:

@@ -11,7 +11,7 @@ import pytest
 from virtpulse.clock import SystemClock
 from virtpulse.config.units import Duration, Size
 from virtpulse.topics import SAMPLES, SOURCES, TOPICS
-from virtpulse.transports.interface import Assigned, Outgoing, Position, Start
+from virtpulse.transports.interface import Assigned, Batch, Outgoing, Position, Start
 from virtpulse.transports.local import retention
 from virtpulse.transports.local.appending import Accepted, append
 from virtpulse.transports.local.leases import Member, acquire, store_positions
@@ -152,6 +152,35 @@ async def test_publishing_trims_in_the_background_and_readers_go_on(tmp_path: Pa
         assert batch is not None
         assert batch.positions[0] >= earliest
     await transport.close()
+
+
+async def test_a_reader_that_is_overtaken_is_told_how_much_it_missed(tmp_path: Path) -> None:
+    transport = LocalTransport(tmp_path / "log.db", LocalSettings(), SystemClock())
+    await transport.start()
+    for _ in range(10):
+        await transport.publish([Outgoing(SAMPLES, "k", b"v" * 100)] * 10)
+    follower = await transport.follow([SAMPLES], Start.BEGINNING)
+    group = await transport.subscribe("g", [SAMPLES])
+    assert isinstance(await group.read(1, 1.0), Assigned)
+    await _trim(transport, Bounds(FOREVER, 3_500))
+    for read in (follower.read, group.read):
+        batches = [await read(20, 1.0), await read(20, 1.0)]
+        assert [(list(b.positions)[:1], b.skipped, b.remaining) for b in batches if isinstance(b, Batch)] == [
+            ([70], 70, 10), ([90], 0, 0)
+        ]  # fmt: skip
+    await transport.publish([Outgoing(SAMPLES, "k", b"v")] * 5)
+    await _trim(transport, Bounds(-FOREVER, 0))
+    for read in (follower.read, group.read):
+        batch = await read(20, 1.0)
+        assert isinstance(batch, Batch)
+        assert (len(batch), batch.skipped, batch.remaining) == (0, 5, 0)
+    assert await follower.read(20, 0.0) is None
+    await transport.close()
+
+
+async def _trim(transport: LocalTransport, bounds: Bounds) -> None:
+    while await transport._log.writer.run(trim, lambda _: bounds, time.time()):
+        pass
 
 
 async def test_old_messages_go_at_the_start_and_while_nobody_publishes(tmp_path: Path) -> None:

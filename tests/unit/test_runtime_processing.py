@@ -180,6 +180,21 @@ async def test_dead_letters_that_are_refused_too_are_lost_and_the_work_goes_on(
     assert sum("a dead letter was refused and is lost" in line["event"] for line in lines) == 1
 
 
+@pytest.mark.parametrize("left", [4, 0])
+async def test_what_retention_took_meanwhile_is_counted_and_said_once(
+    memory_transport: "type[MemoryTransport]", grouping: "type[Grouping]", fake_clock: "FakeClock", left: int
+) -> None:
+    transport = memory_transport(fake_clock)
+    transport.add("samples", *numbered(10))
+    transport.first["samples", 0] = 10 - left
+    role = Role(transport, fake_clock, grouping)
+    with capture_logs() as lines:
+        await fake_clock.drive(role.run(Until.DRAINED))
+    assert counted(transport) == numbered(10)[10 - left :]
+    assert role.counters.skipped == 10 - left
+    assert [line["messages"] for line in lines if "retention took" in line["event"]] == [10 - left]
+
+
 async def test_a_fault_in_a_processor_ends_the_role_and_acknowledges_nothing(
     memory_transport: "type[MemoryTransport]", grouping: "type[Grouping]", fake_clock: "FakeClock"
 ) -> None:

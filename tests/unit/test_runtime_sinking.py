@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from virtpulse.errors import FatalError, RefusedError, RetryableError
 from virtpulse.runtime.context import Context
@@ -74,6 +75,21 @@ async def test_a_group_gets_everything_once_and_acknowledges_it(
     again = Scripted()
     await drained(GROUPED, again, transport, fake_clock)
     assert again.written == numbered(10, 12)
+
+
+@pytest.mark.parametrize("kind", [GROUPED, VIEWING])
+@pytest.mark.parametrize("left", [4, 0])
+async def test_what_retention_took_meanwhile_is_counted_and_said_once(
+    memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock", kind: SinkKind, left: int
+) -> None:
+    transport, sink = memory_transport(fake_clock), Scripted()
+    transport.add("aggregates", *numbered(0, 10))
+    transport.first["aggregates", 0] = 10 - left
+    with capture_logs() as lines:
+        counters = await drained(kind, sink, transport, fake_clock)
+    assert sink.written == numbered(10 - left, 10)
+    assert counters.skipped == 10 - left
+    assert [line["messages"] for line in lines if "retention took" in line["event"]] == [10 - left]
 
 
 async def test_a_batch_whose_write_fails_is_written_again(

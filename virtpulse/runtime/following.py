@@ -7,6 +7,7 @@ from functools import partial
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.goal import Goal, Place
 from virtpulse.runtime.reading import LAST_READING, LAST_WAIT, WAIT
+from virtpulse.runtime.skipped import note_skipped
 from virtpulse.runtime.until import Until
 from virtpulse.transports.interface import Batch, Follower
 
@@ -61,6 +62,7 @@ class Following:
             self._goal.all_read()
 
     def _noted(self, batch: Batch) -> Batch:
+        note_skipped(batch, self._context.counters)
         place = batch.topic, batch.partition
         if self._goal is not None:
             batch = self._goal.cut(batch)

@@ -12,6 +12,7 @@ from virtpulse.runtime.context import Context
 from virtpulse.runtime.owned import OwnedPartition
 from virtpulse.runtime.reading import Reading
 from virtpulse.runtime.roles import Output, Processor, ProcessorKind
+from virtpulse.runtime.skipped import note_skipped
 from virtpulse.runtime.storing import store
 from virtpulse.runtime.until import Until
 from virtpulse.transports.interface import Assigned, Batch, Event, Revoked, Subscription
@@ -62,6 +63,8 @@ class _Runner:
                 self._drop(lost.partition, str(lost))
 
     async def _take(self, event: Event) -> None:
+        if isinstance(event, Assigned | Batch):
+            note_skipped(event, self._context.counters)
         match event:
             case Assigned():
                 await self._restore(event)
@@ -75,9 +78,6 @@ class _Runner:
 
     async def _restore(self, assigned: Assigned) -> None:
         number, counters = assigned.partition, self._context.counters
-        if assigned.skipped:
-            counters.skipped += assigned.skipped
-            _log.warning("retention took messages before they were read", role=counters.role, messages=assigned.skipped)
         self._drop(number, "it was assigned anew")
         processor = await self._context.retrying(partial(self._restored, number))
         self._owned[number] = OwnedPartition(assigned, processor, counters)

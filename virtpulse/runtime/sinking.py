@@ -12,6 +12,7 @@ from virtpulse.runtime.following import Following
 from virtpulse.runtime.reading import Reading
 from virtpulse.runtime.refusals import letters_for_stored
 from virtpulse.runtime.roles import Sink, SinkKind
+from virtpulse.runtime.skipped import note_skipped
 from virtpulse.runtime.storing import store
 from virtpulse.runtime.until import Until
 from virtpulse.transports.interface import Assigned, Batch, Event, Position, Progress, Start, Subscription
@@ -70,18 +71,17 @@ async def _subscribe(  # noqa: PLR0913, PLR0917 what `feed` has, and the group b
 
 
 async def _take(context: Context, subscription: Subscription, sink: Sink, event: Event) -> None:
-    match event:
-        case Assigned(skipped=skipped) if skipped:
-            context.counters.skipped += skipped
-            _log.warning("retention took messages before they were read", role=context.counters.role, messages=skipped)
-        case Batch() if len(event):
-            context.counters.pending = len(event)
-            reasons = await _write(context, sink, event)
-            letters = letters_for_stored(list(event), reasons, context.counters) if reasons else []
-            following = event.positions[-1] + 1
-            progress = Progress(event.partition, {event.topic: Position(following, following)})
-            await store(context, subscription, letters, progress)
-            context.counters.pending = 0
+    if isinstance(event, Assigned | Batch):
+        note_skipped(event, context.counters)
+    if not isinstance(event, Batch) or not len(event):
+        return
+    context.counters.pending = len(event)
+    reasons = await _write(context, sink, event)
+    letters = letters_for_stored(list(event), reasons, context.counters) if reasons else []
+    following = event.positions[-1] + 1
+    progress = Progress(event.partition, {event.topic: Position(following, following)})
+    await store(context, subscription, letters, progress)
+    context.counters.pending = 0
 
 
 async def _write(context: Context, sink: Sink, batch: Batch) -> Mapping[int, str]:

@@ -42,7 +42,8 @@ class Batch:
     """Messages of one partition of one topic, in the order of the log, as columns of equal length.
 
     `remaining` counts what the partition held behind this batch when the log was last looked at. It is 0 only if that was
-    in the very call that returns the batch: then the reader has read to the end. A batch may be empty.
+    in the very call that returns the batch: then the reader has read to the end. `skipped` counts the messages just before
+    this batch that retention took before they were read. A batch may be empty.
     """
 
     topic: str
@@ -52,6 +53,7 @@ class Batch:
     keys: Sequence[str]
     values: Sequence[bytes]
     remaining: int = 0
+    skipped: int = 0
 
     def __len__(self) -> int:
         """Return the number of messages."""
@@ -63,11 +65,14 @@ class Batch:
             yield Message(self.topic, self.partition, position, time, key, value)
 
     def slice(self, start: int, stop: int) -> "Batch":
-        """Return the messages from index `start` to before `stop`; what lies behind counts as remaining."""
+        """Return the messages from index `start` to before `stop`; what lies behind counts as remaining.
+
+        `skipped` goes with the first part.
+        """
         cut = len(self.values) - min(stop, len(self.values))
         return Batch(
             self.topic, self.partition, self.positions[start:stop], self.times[start:stop],
-            self.keys[start:stop], self.values[start:stop], self.remaining + cut,
+            self.keys[start:stop], self.values[start:stop], self.remaining + cut, self.skipped if start == 0 else 0,
         )  # fmt: skip
 
 

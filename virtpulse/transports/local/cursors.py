@@ -34,7 +34,10 @@ class Cursors:
         self._ahead: dict[str, _Ahead] = {}
 
     async def next(self, limit: int) -> Batch | None:
-        """Return the next 1 to `limit` messages of one topic, None if all are read to their end."""
+        """Return the next messages of one topic, `limit` at most; None if all topics are read to their end.
+
+        It is empty if there are no more but retention took some.
+        """
         limit = max(limit, 1)
         topic = next((topic for topic in self._following if topic in self._ahead), None)
         if topic is None:
@@ -47,7 +50,7 @@ class Cursors:
         while (piece := await self._lane.ask(read_first, list(self._following.items()), limit)) is not None:
             topic = piece.batch.topic
             self._following[topic] = piece.following
-            if len(piece.batch):  # else the last keys of a compacted topic are gone
+            if len(piece.batch) or piece.batch.skipped:  # else the last keys of a compacted topic are gone
                 self._ahead[topic] = _Ahead(piece.batch)
                 return topic
         return None

@@ -60,7 +60,8 @@ def read_piece(connection: sqlite3.Connection, topic: str, position: int, limit:
 
 
 def _read_batches(connection: sqlite3.Connection, topic: str, held: Span, position: int, limit: int) -> Piece:
-    position = max(position, held.first)
+    skipped = max(held.first - position, 0)
+    position += skipped
     low = held.number << TOPIC_SHIFT
     start = connection.execute("SELECT max(at) FROM batches WHERE at BETWEEN ? AND ?", (low, low + position)).fetchone()[0]
     rows = connection.execute(
@@ -85,7 +86,7 @@ def _read_batches(connection: sqlite3.Connection, topic: str, held: Span, positi
             break
     rows.close()
     following = position + len(values) if values else held.end
-    batch = Batch(topic, 0, range(position, position + len(values)), times, keys, values, held.end - following)
+    batch = Batch(topic, 0, range(position, position + len(values)), times, keys, values, held.end - following, skipped)
     return Piece(batch, following)
 
 
