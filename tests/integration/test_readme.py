@@ -16,8 +16,12 @@ import orjson
 import pytest
 
 from virtpulse.config.load import Origin, load
+from virtpulse.config.settings import LogSettings, Settings, UpSettings
 from virtpulse.messages.reading import read_sample
 from virtpulse.messages.schema import schemas
+from virtpulse.topics import TOPICS
+from virtpulse.transports.local.retention import Bounds, bounds_of
+from virtpulse.transports.local.settings import LocalSettings, TopicSettings
 from virtpulse.wiring import SETTINGS
 
 ROOT: Final = Path(__file__).parents[2]
@@ -183,6 +187,23 @@ def test_the_configuration_loads_and_names_every_setting_with_its_default(tmp_pa
                 told = msgspec.structs.asdict(configuration.roles[section][name])
                 differing = [key for key in told if list_or_value(told[key]) != list_or_value(defaults[key])]
                 assert differing in ([], ["hop"]), (section, name)
+
+
+def test_the_configuration_names_every_setting_of_the_core_and_bounds_each_topic_as_by_default(tmp_path: Path) -> None:
+    (block,) = (block for page, block in blocks("toml") if page.name == "README.md" and "[local]" in block)
+    path = tmp_path / "virtpulse.toml"
+    path.write_text(block, encoding="utf-8")
+    written = tomllib.loads(block)
+    for kind, table in (
+        (Settings, {key: value for key, value in written.items() if key not in SETTINGS}),
+        (LogSettings, written["log"]),
+        (UpSettings, written["up"]),
+        (LocalSettings, written["local"]),
+        (TopicSettings, written["local"]["topics"]["samples"]),
+    ):
+        assert table.keys() == {field.encode_name for field in msgspec.structs.fields(kind)}, kind
+    told = load(Origin(path), SETTINGS, {}).settings.local
+    assert [bounds_of(topic, told) for topic in TOPICS.values()] == [Bounds(topic[2], topic[3]) for topic in TOPICS.values()]
 
 
 def list_or_value(value: object) -> object:

@@ -129,6 +129,11 @@ REFUSALS = [
     ("[processors.windows]\nnames = [1]", "processors.windows.names (line 2 of FILE) must be an array, each a text, got [1]"),
     ('[processors.windows]\nsize = "1s"\nhop = "2s"', "processors.windows.hop (line 3 of FILE) must not be larger than size"),
     ('[log]\nformat = "xml"', 'log.format (line 2 of FILE) must be one of "console", "json", got "xml"'),
+    (
+        '[local.topics.sample]\nmax_age = "1d"',
+        "local.topics.sample (line 1 of FILE): unknown key; did you mean local.topics.samples?",
+    ),
+    ("[local.topics.late]\nmax_age = 1", 'local.topics.late.max_age (line 2 of FILE) must be a duration such as "10s"'),
     ("a = ", "FILE is not TOML: Invalid value (at end of document)"),
     ("a = 1\nb 2", "FILE is not TOML: Expected '=' after a key in a key/value pair (at line 2, column 3)"),
     (b'a = "\xff"', "FILE is not UTF-8 text: line 1 has the byte 0xff"),

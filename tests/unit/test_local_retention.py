@@ -10,15 +10,15 @@ import pytest
 
 from virtpulse.clock import SystemClock
 from virtpulse.config.units import Duration, Size
-from virtpulse.topics import SAMPLES, SOURCES, TOPICS
+from virtpulse.topics import LATE, SAMPLES, SOURCES, TOPICS, Topic
 from virtpulse.transports.interface import Assigned, Batch, Outgoing, Position, Start
 from virtpulse.transports.local import retention
 from virtpulse.transports.local.appending import Accepted, append
 from virtpulse.transports.local.leases import Member, acquire, store_positions
 from virtpulse.transports.local.reading import read_first, span
-from virtpulse.transports.local.retention import STEP_ROWS, TOMBSTONE_SECONDS, Bounds, shrink_wal, trim
+from virtpulse.transports.local.retention import STEP_ROWS, TOMBSTONE_SECONDS, Bounds, bounds_of, shrink_wal, trim
 from virtpulse.transports.local.schema import open_database
-from virtpulse.transports.local.settings import LocalSettings
+from virtpulse.transports.local.settings import LocalSettings, TopicSettings, TopicsSettings
 from virtpulse.transports.local.transport import LocalTransport
 
 FOREVER = 1e12
@@ -132,6 +132,38 @@ def test_compacted_topics_keep_the_latest_for_ever_and_tombstones_for_a_day(log:
     piece = read_first(log, [(SOURCES, 1)], 10)
     assert piece is not None
     assert (len(piece.batch), piece.batch.remaining, piece.following) == (0, 0, 3)
+
+
+def test_a_topic_is_bounded_by_what_is_set_for_it_else_for_all_else_by_its_own_bounds() -> None:
+    late = TopicsSettings(late=TopicSettings(max_bytes=Size(1)))
+    assert bounds_of(TOPICS[LATE], LocalSettings()) == Bounds(TOPICS[LATE].max_age, TOPICS[LATE].max_bytes)
+    assert bounds_of(TOPICS[LATE], LocalSettings(Duration(2.0), Size(3))) == Bounds(2.0, 3)
+    assert bounds_of(TOPICS[LATE], LocalSettings(Duration(2.0), Size(3), late)) == Bounds(2.0, 1)
+    assert bounds_of(TOPICS[SAMPLES], LocalSettings(Duration(2.0), Size(3), late)) == Bounds(2.0, 3)
+    assert bounds_of(Topic("__class__"), LocalSettings(Duration(2.0))).max_age == 2.0
+
+
+def test_each_topic_that_is_not_compacted_can_be_bounded() -> None:
+    assert set(TopicsSettings.__struct_fields__) == {name for name, topic in TOPICS.items() if not topic.compacted}
+
+
+async def test_each_topic_is_trimmed_by_its_own_bounds(tmp_path: Path) -> None:
+    topics = TopicsSettings(late=TopicSettings(max_bytes=Size(0)))
+    transport = LocalTransport(tmp_path / "log.db", LocalSettings(topics=topics), SwiftClock())
+    await transport.start()
+    for topic in (SAMPLES, LATE, LATE):
+        await transport.publish([Outgoing(topic, "k", b"v")])
+    async with asyncio.timeout(20):
+        while await _oldest(transport, LATE) == 0:
+            pass
+    assert await _oldest(transport, SAMPLES) == 0
+    await transport.close()
+
+
+async def _oldest(transport: LocalTransport, topic: str) -> int:
+    batch = await (await transport.follow([topic], Start.BEGINNING)).read(1, 1.0)
+    assert batch is not None
+    return batch.positions[0]
 
 
 async def test_publishing_trims_in_the_background_and_readers_go_on(tmp_path: Path) -> None:

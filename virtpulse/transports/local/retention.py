@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from virtpulse.topics import Topic
 from virtpulse.transports.local.schema import BUSY_SECONDS, TOPIC_SHIFT
+from virtpulse.transports.local.settings import LocalSettings
 from virtpulse.transports.local.transactions import writing
 
 STEP_ROWS: Final = 64
@@ -55,9 +56,12 @@ def shrink_wal(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}")
 
 
-def default_bounds(topic: Topic) -> Bounds:
-    """Return a topic's own bounds."""
-    return Bounds(topic.max_age, topic.max_bytes)
+def bounds_of(topic: Topic, settings: LocalSettings) -> Bounds:
+    """Return what is kept of a topic: as is set for it, else for all, else by its own bounds."""
+    own = settings.topics.of(topic.name)
+    ages = (own.max_age, settings.max_age, topic.max_age)
+    sizes = (own.max_bytes, settings.max_bytes, topic.max_bytes)
+    return Bounds(next(age for age in ages if age is not None), next(size for size in sizes if size is not None))
 
 
 def _has_excess(connection: sqlite3.Connection, topic: _Held, bounds: Bounds, now: float) -> bool:

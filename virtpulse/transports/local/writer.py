@@ -17,7 +17,7 @@ from virtpulse.transports.local.appending import append, sort_out
 from virtpulse.transports.local.bell import Bell
 from virtpulse.transports.local.lane import Lane, Work
 from virtpulse.transports.local.leases import Member, demand, store_positions
-from virtpulse.transports.local.retention import Bounds, default_bounds, shrink_wal, trim
+from virtpulse.transports.local.retention import Bounds, bounds_of, shrink_wal, trim
 from virtpulse.transports.local.settings import LocalSettings
 from virtpulse.transports.local.transactions import writing
 
@@ -142,6 +142,4 @@ class Writer:
             _log.error("old messages could not be removed, by a fault in the program", exc_info=error)
 
     def _bounds(self, topic: str) -> Bounds:
-        own = default_bounds(self._topics.get(topic, Topic(topic)))
-        age, size = self._settings.max_age, self._settings.max_bytes
-        return Bounds(own.max_age if age is None else age, own.max_bytes if size is None else size)
+        return bounds_of(self._topics.get(topic, Topic(topic)), self._settings)
