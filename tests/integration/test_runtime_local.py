@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -62,7 +62,7 @@ async def test_a_worker_killed_again_and_again_counts_every_message_once(tmp_pat
 class Numbered:
     """Yields numbered samples, quickly, for ever."""
 
-    async def samples(self) -> AsyncIterator[Sequence[Sample]]:
+    async def samples(self) -> AsyncGenerator[Sequence[Sample], None]:
         """Yield samples."""
         number = 0
         while True:

@@ -13,7 +13,7 @@ from virtpulse.runtime.roles import Output
 from virtpulse.transports.interface import Assigned, Batch, Outgoing, Position, Revoked, Start, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 
     from virtpulse.clock import Clock
     from virtpulse.transports.interface import Event, Progress
@@ -106,7 +106,7 @@ class MemoryTransport:
         """Read from `start` on."""
         return MemoryFollower(self, topics, start)
 
-    async def latest(self, topic: str, partition: int) -> AsyncIterator[Batch]:
+    async def latest(self, topic: str, partition: int) -> AsyncGenerator[Batch, None]:
         """Yield the latest message of each key."""
         self.fail()
         latest = dict(self.logs[topic, partition])

@@ -1,7 +1,7 @@
 """Running producers, against an in-memory transport that is away on cue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +29,7 @@ class Ticking:
         self.closed = 0
         self.count = 0
 
-    async def samples(self) -> AsyncIterator[Sequence[Sample]]:
+    async def samples(self) -> AsyncGenerator[Sequence[Sample], None]:
         """Yield samples."""
         try:
             while True:
@@ -173,7 +173,7 @@ async def test_a_producer_that_cleans_up_for_too_long_is_left_behind_without_a_f
     transport, released, stopping = memory_transport(fake_clock), asyncio.Event(), asyncio.Event()
 
     class Slow:
-        async def samples(self) -> AsyncIterator[Sequence[Sample]]:
+        async def samples(self) -> AsyncGenerator[Sequence[Sample], None]:
             try:
                 yield [Sample(source="host", time=1.0)]
                 await asyncio.Event().wait()

@@ -14,7 +14,7 @@ from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
 from virtpulse.errors import RetryableError, UsageError
 from virtpulse.logs import get_logger
-from virtpulse.runtime.closing import closing
+from virtpulse.runtime.closing import closing, closing_generator
 from virtpulse.transports.interface import Assigned, Outgoing, Position, Progress, Subscription, Transport
 
 app = App(name="positions", help="Look at, or set, where each group stands in the log.")
@@ -128,12 +128,11 @@ async def _reset(configuration: Configuration, name: str, group: wiring.Group, t
 
 async def _removals(transport: Transport, states: Sequence[str], partition: int) -> list[Outgoing]:
     """Return what removes all state of a partition: with it, what is read again would be late for windows closed before."""
-    return [
-        Outgoing(topic, key, b"", partition)
-        for topic in states
-        async for batch in transport.latest(topic, partition)
-        for key in batch.keys
-    ]
+    removals: list[Outgoing] = []
+    for topic in states:
+        async with closing_generator(transport.latest(topic, partition), f"latest of {topic}") as batches:
+            removals += [Outgoing(topic, key, b"", partition) async for batch in batches for key in batch.keys]
+    return removals
 
 
 async def _targets(transport: Transport, topics: Sequence[str], to: To) -> Mapping[int, Mapping[str, Position]]:

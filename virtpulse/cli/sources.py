@@ -12,6 +12,7 @@ from virtpulse.cli.executing import connected, execute
 from virtpulse.cli.printing import fitted, prints_json, put_lines
 from virtpulse.config.load import Configuration
 from virtpulse.logs import get_logger
+from virtpulse.runtime.closing import closing_generator
 from virtpulse.topics import SOURCES
 from virtpulse.transports.interface import Batch, Message
 
@@ -45,7 +46,8 @@ async def _list(configuration: Configuration, *, as_json: bool) -> None:
         if not as_json:
             put_lines([_HEADING])
         for partition in sorted(await transport.ends(SOURCES)):
-            await _list_partition(transport.latest(SOURCES, partition), as_json=as_json)
+            async with closing_generator(transport.latest(SOURCES, partition), f"latest of {SOURCES}") as batches:
+                await _list_partition(batches, as_json=as_json)
 
 
 async def _list_partition(batches: AsyncIterator[Batch], *, as_json: bool) -> None:

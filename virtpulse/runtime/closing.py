@@ -59,14 +59,13 @@ async def closing(opened: C, name: str) -> AsyncIterator[C]:
 
 
 @asynccontextmanager
-async def closing_iterator(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close `iterator` at the end where it can be closed, as generators can, so that what it has opened is given back now."""
+async def closing_generator(generator: AsyncGenerator[T, None], name: str) -> AsyncIterator[AsyncGenerator[T, None]]:
+    """Close `generator` at the end, so that what it has opened is given back now."""
     try:
-        yield iterator
+        yield generator
     finally:
-        if isinstance(iterator, AsyncGenerator):
-            await _within(_closed(iterator), getattr(iterator, "__qualname__", "iterator"))
+        await _within(_closed(generator), name)
 
 
-async def _closed(iterator: AsyncGenerator[T]) -> None:
-    await iterator.aclose()
+async def _closed(generator: AsyncGenerator[T, None]) -> None:
+    await generator.aclose()

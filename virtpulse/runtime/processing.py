@@ -7,7 +7,7 @@ from typing import Final
 
 from virtpulse.errors import PartitionLostError
 from virtpulse.logs import get_logger
-from virtpulse.runtime.closing import closing, closing_iterator
+from virtpulse.runtime.closing import closing, closing_generator
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.owned import OwnedPartition
 from virtpulse.runtime.reading import Reading
@@ -86,7 +86,7 @@ class _Runner:
     async def _restored(self, number: int) -> Processor:
         processor = self._build(number)
         for topic in self._kind.states:
-            async with closing_iterator(self._context.transport.latest(topic, number)) as latest:
+            async with closing_generator(self._context.transport.latest(topic, number), f"latest of {topic}") as latest:
                 async for batch in latest:
                     processor.restore(batch)
         return processor

@@ -9,7 +9,7 @@ from virtpulse.errors import RefusedError, RetryableError, VirtpulseError
 from virtpulse.logs import get_logger
 from virtpulse.messages.codec import sample_messages
 from virtpulse.runtime.backoff import Backoff, Trouble
-from virtpulse.runtime.closing import closing_iterator
+from virtpulse.runtime.closing import closing_generator
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.outbox import Outbox
 from virtpulse.runtime.refusals import letters_for_outgoing
@@ -49,7 +49,7 @@ async def _supervise(context: Context, producer: Producer, outbox: Outbox) -> No
     restarts = _Restarts(context)
     while True:
         try:
-            await _collect(producer, outbox, restarts.works)
+            await _collect(context, producer, outbox, restarts.works)
         except RetryableError as error:
             await restarts.failed(error)
         except VirtpulseError:
@@ -60,8 +60,8 @@ async def _supervise(context: Context, producer: Producer, outbox: Outbox) -> No
             return
 
 
-async def _collect(producer: Producer, outbox: Outbox, works: Callable[[], None]) -> None:
-    async with closing_iterator(producer.samples()) as looks:
+async def _collect(context: Context, producer: Producer, outbox: Outbox, works: Callable[[], None]) -> None:
+    async with closing_generator(producer.samples(), context.counters.role) as looks:
         async for samples in looks:
             await outbox.put(sample_messages(samples))
             works()

@@ -1,6 +1,6 @@
 """What a role is. Roles are thin: retry, batching, dead letters, counters, health and shutdown are the runtime's."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,8 +11,8 @@ from virtpulse.transports.interface import Batch, Outgoing
 class Producer(Protocol):
     """A source of measurements."""
 
-    def samples(self) -> AsyncIterator[Sequence[Sample]]:
-        """Yield samples as they are taken, for ever; closing the iterator is how the runtime stops it."""
+    def samples(self) -> AsyncGenerator[Sequence[Sample], None]:
+        """Yield samples as they are taken, for ever; closing the generator is how the runtime stops it."""
         ...
 
 

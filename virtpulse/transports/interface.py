@@ -9,7 +9,7 @@ cancelled call that writes returns once it is certain what became of it, or afte
 server does not answer.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -195,10 +195,10 @@ class Transport(Protocol):
         """Read `topics` from `start` on, all partitions. Raises RetryableError, or FatalError for a name that cannot be."""
         ...
 
-    def latest(self, topic: str, partition: int) -> AsyncIterator[Batch]:
+    def latest(self, topic: str, partition: int) -> AsyncGenerator[Batch, None]:
         """Yield the latest message of each key of a compacted topic's partition, as it is when the first batch is asked for.
 
-        Raises RetryableError or FatalError; it ends with that, and a new call begins anew.
+        Whoever asks closes it. Raises RetryableError or FatalError, and ends with that; a new call begins anew.
         """
         ...
 

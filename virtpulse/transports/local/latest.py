@@ -1,6 +1,7 @@
 """The latest value of each key of a compacted topic."""
 
 import sqlite3
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
 
@@ -11,32 +12,22 @@ from virtpulse.transports.local.reading import read_piece, span
 _LIMIT: Final = 2_000
 
 
-class Latest:
-    """Reads one state of a topic on a connection of its own, so that what is written meanwhile does not show."""
-
-    def __init__(self, path: Path, topic: str) -> None:
-        self._lane = Lane(path, "local-latest")
-        self._topic = topic
-        self._following: int | None = None
-
-    async def next(self) -> Batch | None:
-        """Return the next keys that have a value, None after the last."""
-        if self._following is None:
-            await self._lane.open()
-            await self._lane.ask(_begin)
-            self._following = 0
-        while True:
-            batch = await self._lane.ask(_read, self._topic, self._following)
-            if batch is None:
-                return None
-            self._following = batch.positions[-1] + 1
+async def latest(path: Path, topic: str, partition: int) -> AsyncGenerator[Batch, None]:
+    """Yield the keys that have a value; on a connection of its own, so that what is written meanwhile does not show."""
+    if partition != 0:
+        return
+    lane = Lane(path, "local-latest")
+    try:
+        await lane.open()
+        await lane.ask(_begin)
+        following = 0
+        while (batch := await lane.ask(_read, topic, following)) is not None:
+            following = batch.positions[-1] + 1
             present = _without_tombstones(batch)
             if len(present):
-                return present
-
-    async def close(self) -> None:
-        """Let go of that state."""
-        await self._lane.close()
+                yield present
+    finally:
+        await lane.close()
 
 
 def _begin(connection: sqlite3.Connection) -> None:

@@ -1,7 +1,7 @@
 """The front of the embedded log: what the runtime calls."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from weakref import WeakSet
@@ -14,7 +14,7 @@ from virtpulse.transports.local.appending import name_fault
 from virtpulse.transports.local.bell import Bell
 from virtpulse.transports.local.follower import LocalFollower
 from virtpulse.transports.local.lane import Lane
-from virtpulse.transports.local.latest import Latest
+from virtpulse.transports.local.latest import latest
 from virtpulse.transports.local.leases import stored_positions
 from virtpulse.transports.local.log import Log
 from virtpulse.transports.local.reading import span
@@ -66,16 +66,9 @@ class LocalTransport:
         self._readings.add(follower)
         return follower
 
-    async def latest(self, topic: str, partition: int) -> AsyncIterator[Batch]:
+    def latest(self, topic: str, partition: int) -> AsyncGenerator[Batch, None]:
         """Yield the latest message of each key of a compacted topic, as it is when the first batch is asked for."""
-        if partition != 0:
-            return
-        latest = Latest(self._path, topic)
-        try:
-            while (batch := await latest.next()) is not None:
-                yield batch
-        finally:
-            await latest.close()
+        return latest(self._path, topic, partition)
 
     async def ends(self, topic: str) -> Mapping[int, int]:
         """Return the position that the topic's next message will get, by partition."""
