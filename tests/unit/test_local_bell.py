@@ -5,6 +5,7 @@ import errno
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -91,13 +92,23 @@ async def test_a_wait_ends_with_its_time(ready: Ready) -> None:
     await _within(5, bell.changed(bell.count, 0.0))
 
 
-async def test_a_cancelled_wait_leaves_nothing_behind(ready: Ready) -> None:
+@pytest.mark.parametrize("end", ["cancelled", "rung", "timed out"])
+async def test_a_wait_that_is_over_leaves_nothing_behind(ready: Ready, end: str) -> None:
     bell = ready()
-    waiting = asyncio.create_task(bell.changed(bell.count, 30.0))
+    waiting = asyncio.create_task(_left_by_a_wait(bell, 0.01 if end == "timed out" else 30.0))
     await asyncio.sleep(0)
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
+    if end == "cancelled":
+        waiting.cancel()
+    if end == "rung":
+        bell.poke()
+    assert await waiting == asyncio.all_tasks()
     assert not bell._waiters
+
+
+async def _left_by_a_wait(bell: Bell, seconds: float) -> set["asyncio.Task[object]"]:
+    with suppress(asyncio.CancelledError):
+        await bell.changed(bell.count, seconds)
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
 async def test_a_file_that_was_replaced_is_told(ready: Ready, path: Path) -> None:

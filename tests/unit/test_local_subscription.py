@@ -118,6 +118,21 @@ async def test_a_progress_that_goes_backwards_in_itself_stores_nothing(opened: O
     assert await transport.positions("g") == {}
 
 
+async def test_a_member_that_is_closed_or_has_lost_leaves_no_task_behind(opened: Open, tmp_path: Path) -> None:
+    transport = await opened(SystemClock())
+    before = asyncio.all_tasks()
+    subscription = await transport.subscribe("g", [SAMPLES])
+    assert isinstance(await subscription.read(1, 5.0), Assigned)
+    await asyncio.to_thread(_steal, tmp_path)
+    with pytest.raises(PartitionLostError):
+        await subscription.transfer(OUTPUT, PROGRESS)
+    assert await subscription.read(1, 5.0) == Revoked(0)
+    assert asyncio.all_tasks() == before
+    assert isinstance(await subscription.read(1, 5.0), Assigned)
+    await subscription.close()
+    assert asyncio.all_tasks() == before
+
+
 async def test_a_member_that_was_cancelled_while_it_became_the_owner_still_owns(opened: Open) -> None:
     subscription = await (await opened(SystemClock())).subscribe("g", [SAMPLES])
     for delay in range(10):

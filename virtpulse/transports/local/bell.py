@@ -98,7 +98,8 @@ class Bell:
         """Let the readers of this transport look again."""
         self.count += 1
         for waiter in self._waiters:
-            _finish(waiter)
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def changed(self, seen: int, seconds: float) -> None:
         """Return when the count is not `seen` any more, after `seconds`, or when it is time to look to be safe."""
@@ -106,14 +107,14 @@ class Bell:
             return
         waiter = asyncio.get_running_loop().create_future()
         patience = _POLL_SECONDS if self._watch is None else _SAFETY_SECONDS
-        timer = asyncio.ensure_future(self._clock.sleep(min(seconds, patience)))
-        timer.add_done_callback(lambda _: _finish(waiter))
+        timer = asyncio.create_task(self._clock.sleep(min(seconds, patience)))
         self._waiters.add(waiter)
         try:
-            await waiter
+            await asyncio.wait((waiter, timer), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._waiters.discard(waiter)
             timer.cancel()
+            await asyncio.wait([timer])
 
     def _heard(self) -> None:
         if self._watch is not None:
@@ -124,11 +125,6 @@ class Bell:
         if self._loop is not None:
             with suppress(RuntimeError):  # its loop was closed, and nobody reads there any more
                 self._loop.call_soon_threadsafe(self.poke)
-
-
-def _finish(waiter: "asyncio.Future[None]") -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -73,7 +73,7 @@ class LocalSubscription:
         self._closed = True
         self._bell.poke()
         async with self._changing:
-            self._drop()
+            await self._drop()
             try:
                 await self._writer.run_and_ring(release, self._member)
             except RetryableError:  # it runs out by itself
@@ -87,7 +87,7 @@ class LocalSubscription:
         if self._clock.monotonic() - self._confirmed > LEASE_SECONDS:  # this process was paused
             await self._renew(self._tenure)
         if self._lost:
-            self._drop()
+            await self._drop()
             return Revoked(0)
         return await self._cursors.next(limit)
 
@@ -123,9 +123,10 @@ class LocalSubscription:
             self._lost = self._lost or not kept
             self._confirmed = now
 
-    def _drop(self) -> None:
+    async def _drop(self) -> None:
         if self._renewal is not None:
             self._renewal.cancel()
+            await asyncio.wait([self._renewal])
             self._renewal = None
         self._tenure = None
         self._cursors = Cursors(self._reader, {})
