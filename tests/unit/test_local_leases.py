@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from virtpulse.errors import PartitionLostError
-from virtpulse.transports.local.leases import LEASE_SECONDS, Member, acquire, demand, release, renew
+from virtpulse.transports.local.leases import LEASE_SECONDS, Member, acquire, release, renew, require_owner
 from virtpulse.transports.local.processes import ProcessId, is_gone, this_process
 from virtpulse.transports.local.schema import open_database
 
@@ -32,16 +32,16 @@ def test_a_lease_keeps_others_out_until_it_runs_out(log: sqlite3.Connection) -> 
 def test_each_owner_has_a_later_generation(log: sqlite3.Connection) -> None:
     generations = []
     for number in range(5):
-        tenure = acquire(log, (A, B)[number % 2], ["t"], 100.0 + 10 * number)
-        assert tenure is not None
-        generations.append(tenure.generation)
+        ownership = acquire(log, (A, B)[number % 2], ["t"], 100.0 + 10 * number)
+        assert ownership is not None
+        generations.append(ownership.generation)
     assert generations == [1, 2, 3, 4, 5]
 
 
 def test_a_renewed_lease_lasts(log: sqlite3.Connection) -> None:
-    tenure = acquire(log, A, ["t"], 100.0)
-    assert tenure is not None
-    assert renew(log, A, tenure.generation, 103.0)
+    ownership = acquire(log, A, ["t"], 100.0)
+    assert ownership is not None
+    assert renew(log, A, ownership.generation, 103.0)
     assert acquire(log, B, ["t"], 105.0) is None
 
 
@@ -52,15 +52,15 @@ def test_an_owner_that_was_replaced_cannot_renew_nor_write(log: sqlite3.Connecti
     assert new is not None
     assert not renew(log, A, old.generation, 111.0)
     with pytest.raises(PartitionLostError):
-        demand(log, A, old.generation)
-    demand(log, B, new.generation)
+        require_owner(log, A, old.generation)
+    require_owner(log, B, new.generation)
 
 
 def test_an_owner_that_was_only_late_is_still_the_owner(log: sqlite3.Connection) -> None:
-    tenure = acquire(log, A, ["t"], 100.0)
-    assert tenure is not None
-    demand(log, A, tenure.generation)
-    assert renew(log, A, tenure.generation, 1_000.0)
+    ownership = acquire(log, A, ["t"], 100.0)
+    assert ownership is not None
+    require_owner(log, A, ownership.generation)
+    assert renew(log, A, ownership.generation, 1_000.0)
 
 
 def test_a_member_that_owned_before_is_fenced_by_its_generation(log: sqlite3.Connection) -> None:
@@ -70,7 +70,7 @@ def test_a_member_that_owned_before_is_fenced_by_its_generation(log: sqlite3.Con
     assert first is not None
     assert again is not None
     with pytest.raises(PartitionLostError):
-        demand(log, A, first.generation)
+        require_owner(log, A, first.generation)
 
 
 def test_a_released_lease_is_free_at_once(log: sqlite3.Connection) -> None:

@@ -105,10 +105,10 @@ def test_a_group_that_fell_behind_goes_on_at_the_earliest_and_is_told(log: sqlit
         _publish(log, 10, 0.0)
     store_positions(log, "g", {SAMPLES: Position(20, 30)})
     _trim_all(log, Bounds(FOREVER, 3_500))
-    tenure = acquire(log, Member("g", "token", ""), [SAMPLES], 0.0)
-    assert tenure is not None
-    assert tenure.positions == {SAMPLES: Position(70, 70)}
-    assert tenure.skipped == 50
+    ownership = acquire(log, Member("g", "token", ""), [SAMPLES], 0.0)
+    assert ownership is not None
+    assert ownership.positions == {SAMPLES: Position(70, 70)}
+    assert ownership.skipped == 50
 
 
 def test_a_replay_that_fell_behind_is_cut_and_what_it_misses_is_told(log: sqlite3.Connection) -> None:
@@ -116,10 +116,10 @@ def test_a_replay_that_fell_behind_is_cut_and_what_it_misses_is_told(log: sqlite
         _publish(log, 10, 0.0)
     store_positions(log, "g", {SAMPLES: Position(20, 90)})
     _trim_all(log, Bounds(FOREVER, 3_500))
-    tenure = acquire(log, Member("g", "token", ""), [SAMPLES], 0.0)
-    assert tenure is not None
-    assert tenure.positions == {SAMPLES: Position(70, 90)}
-    assert tenure.skipped == 50
+    ownership = acquire(log, Member("g", "token", ""), [SAMPLES], 0.0)
+    assert ownership is not None
+    assert ownership.positions == {SAMPLES: Position(70, 90)}
+    assert ownership.skipped == 50
 
 
 def test_compacted_topics_keep_the_latest_for_ever_and_tombstones_for_a_day(log: sqlite3.Connection) -> None:

@@ -24,7 +24,7 @@ class Accepted(NamedTuple):
     values: Sequence[bytes]
 
 
-def sort_out(messages: Sequence[Outgoing]) -> tuple[list[Accepted], dict[int, str]]:
+def validate(messages: Sequence[Outgoing]) -> tuple[list[Accepted], dict[int, str]]:
     """Return the good messages by topic, and why the others are refused, by index."""
     if not messages:
         return [], {}
@@ -39,10 +39,10 @@ def sort_out(messages: Sequence[Outgoing]) -> tuple[list[Accepted], dict[int, st
     )
     if sound and len(topics) == 1:
         return [Accepted(names[0], keys, values)], {}
-    return _sort_out_slowly(messages)
+    return _validate_each(messages)
 
 
-def _sort_out_slowly(messages: Sequence[Outgoing]) -> tuple[list[Accepted], dict[int, str]]:
+def _validate_each(messages: Sequence[Outgoing]) -> tuple[list[Accepted], dict[int, str]]:
     columns: dict[str, tuple[list[str], list[bytes]]] = {}
     reasons: dict[int, str] = {}
     for index, message in enumerate(messages):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from virtpulse.transports.interface import Batch
-from virtpulse.transports.local.lane import Lane
+from virtpulse.transports.local.database_thread import DatabaseThread
 from virtpulse.transports.local.reading import read_first, span
 
 
@@ -28,8 +28,8 @@ class _Ahead:
 class Cursors:
     """Reads several topics, each in its order and all in turn. Calls must not overlap."""
 
-    def __init__(self, lane: Lane, starts: Mapping[str, int]) -> None:
-        self._lane = lane
+    def __init__(self, database: DatabaseThread, starts: Mapping[str, int]) -> None:
+        self._database = database
         self._following = dict(starts)  # what was read ahead included; in the order of whose turn it is
         self._ahead: dict[str, _Ahead] = {}
 
@@ -47,7 +47,7 @@ class Cursors:
         return None if topic is None else self._take(topic, limit)
 
     async def _read_ahead(self, limit: int) -> str | None:
-        while (piece := await self._lane.ask(read_first, list(self._following.items()), limit)) is not None:
+        while (piece := await self._database.ask(read_first, list(self._following.items()), limit)) is not None:
             topic = piece.batch.topic
             self._following[topic] = piece.following
             if len(piece.batch) or piece.batch.skipped:  # else the last keys of a compacted topic are gone
@@ -56,7 +56,7 @@ class Cursors:
         return None
 
     async def _look_behind(self, topic: str) -> None:
-        end = (await self._lane.ask(span, topic)).end
+        end = (await self._database.ask(span, topic)).end
         ahead = self._ahead[topic]
         ahead.batch = replace(ahead.batch, remaining=max(end - self._following[topic], 0))
 

@@ -11,7 +11,7 @@ class LocalFollower:
     """Reads from given positions on. Calls of `read` must not overlap; a cancelled one loses nothing."""
 
     def __init__(self, log: Log, starts: Mapping[str, int]) -> None:
-        self._bell = log.bell
+        self._notifier = log.notifier
         self._clock = log.clock
         self._cursors = Cursors(log.reader, starts)
         self._closed = False
@@ -20,19 +20,19 @@ class LocalFollower:
         """Return the next messages of one topic, or None if nothing came within `wait` seconds or it was closed."""
         until = self._clock.monotonic() + wait
         while not self._closed:
-            seen = self._bell.count
+            seen = self._notifier.count
             batch = await self._cursors.next(limit)
             if batch is not None:
                 return batch
             left = until - self._clock.monotonic()
             if left <= 0:
                 return None
-            await self._bell.changed(seen, left)
-            if self._bell.count == seen and self._clock.monotonic() >= until:  # the next call looks in any case
+            await self._notifier.changed(seen, left)
+            if self._notifier.count == seen and self._clock.monotonic() >= until:  # the next call looks in any case
                 return None
         return None
 
     async def close(self) -> None:
         """Stop; a `read` that waits returns None."""
         self._closed = True
-        self._bell.poke()
+        self._notifier.wake()

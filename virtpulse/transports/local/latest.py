@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from virtpulse.transports.interface import Batch
-from virtpulse.transports.local.lane import Lane
+from virtpulse.transports.local.database_thread import DatabaseThread
 from virtpulse.transports.local.reading import read_piece, span
 
 _LIMIT: Final = 2_000
@@ -16,18 +16,18 @@ async def latest(path: Path, topic: str, partition: int) -> AsyncGenerator[Batch
     """Yield the keys that have a value; on a connection of its own, so that what is written meanwhile does not show."""
     if partition != 0:
         return
-    lane = Lane(path, "local-latest")
+    database = DatabaseThread(path, "local-latest")
     try:
-        await lane.open()
-        await lane.ask(_begin)
+        await database.open()
+        await database.ask(_begin)
         following = 0
-        while (batch := await lane.ask(_read, topic, following)) is not None:
+        while (batch := await database.ask(_read, topic, following)) is not None:
             following = batch.positions[-1] + 1
             present = _without_tombstones(batch)
             if len(present):
                 yield present
     finally:
-        await lane.close()
+        await database.close()
 
 
 def _begin(connection: sqlite3.Connection) -> None:

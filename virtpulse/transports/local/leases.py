@@ -27,7 +27,7 @@ class Member(NamedTuple):
     process: str
 
 
-class Tenure(NamedTuple):
+class Ownership(NamedTuple):
     """A member's ownership: its generation, where the group stands, and how many messages it needs that retention took.
 
     It needs what it has not read, and what it has to read again for the sake of its state.
@@ -38,7 +38,7 @@ class Tenure(NamedTuple):
     skipped: int
 
 
-def acquire(connection: sqlite3.Connection, member: Member, topics: Sequence[str], now: float) -> Tenure | None:
+def acquire(connection: sqlite3.Connection, member: Member, topics: Sequence[str], now: float) -> Ownership | None:
     """Become the owner, if nobody else is. `now` is of the steady clock."""
     if _is_taken(connection, member, now):
         return None
@@ -51,7 +51,7 @@ def acquire(connection: sqlite3.Connection, member: Member, topics: Sequence[str
             "process = excluded.process, renewed = excluded.renewed RETURNING generation",
             (member.group, member.token, member.process, now),
         ).fetchone()[0]
-        return _tenure(connection, member.group, topics, generation)
+        return _ownership(connection, member.group, topics, generation)
 
 
 def renew(connection: sqlite3.Connection, member: Member, generation: int, now: float) -> bool:
@@ -73,7 +73,7 @@ def release(connection: sqlite3.Connection, member: Member) -> bool:
         return released.rowcount == 1
 
 
-def demand(connection: sqlite3.Connection, member: Member, generation: int) -> None:
+def require_owner(connection: sqlite3.Connection, member: Member, generation: int) -> None:
     """Make sure, inside a write transaction, that this member is the owner. Raises PartitionLostError."""
     row = connection.execute("SELECT owner, generation FROM leases WHERE consumers = ?", (member.group,)).fetchone()
     if row != (member.token, generation):
@@ -101,7 +101,7 @@ def _is_taken(connection: sqlite3.Connection, member: Member, now: float) -> boo
     return 0 <= now - row[2] < LEASE_SECONDS and not is_gone(row[1])
 
 
-def _tenure(connection: sqlite3.Connection, group: str, topics: Sequence[str], generation: int) -> Tenure:
+def _ownership(connection: sqlite3.Connection, group: str, topics: Sequence[str], generation: int) -> Ownership:
     stored = stored_positions(connection, group)
     positions: dict[str, Position] = {}
     skipped = 0
@@ -110,4 +110,4 @@ def _tenure(connection: sqlite3.Connection, group: str, topics: Sequence[str], g
         position = stored.get(topic, Position(first, first))
         skipped += max(0, first - position.first_needed)
         positions[topic] = Position(max(first, position.first_needed), max(first, position.following))
-    return Tenure(generation, positions, skipped)
+    return Ownership(generation, positions, skipped)

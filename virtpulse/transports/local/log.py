@@ -3,15 +3,15 @@
 from typing import NamedTuple
 
 from virtpulse.clock import Clock
-from virtpulse.transports.local.bell import Bell
-from virtpulse.transports.local.lane import Lane
+from virtpulse.transports.local.database_thread import DatabaseThread
+from virtpulse.transports.local.notifier import Notifier
 from virtpulse.transports.local.writer import Writer
 
 
 class Log(NamedTuple):
-    """One thread that writes, one that reads, the bell that tells of new messages, and the clock."""
+    """One thread that writes, one that reads, the notifier that tells of new messages, and the clock."""
 
     writer: Writer
-    reader: Lane
-    bell: Bell
+    reader: DatabaseThread
+    notifier: Notifier
     clock: Clock

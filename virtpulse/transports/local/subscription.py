@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from virtpulse.errors import PartitionLostError, RetryableError
 from virtpulse.transports.interface import Assigned, Event, Outgoing, Progress, Revoked, Waiting
 from virtpulse.transports.local.cursors import Cursors
-from virtpulse.transports.local.leases import LEASE_SECONDS, RENEW_SECONDS, Member, Tenure, acquire, release, renew
+from virtpulse.transports.local.leases import LEASE_SECONDS, RENEW_SECONDS, Member, Ownership, acquire, release, renew
 from virtpulse.transports.local.log import Log
 from virtpulse.transports.local.processes import this_process
 
@@ -22,10 +22,10 @@ class LocalSubscription:
     """
 
     def __init__(self, log: Log, group: str, topics: Sequence[str]) -> None:
-        self._writer, self._reader, self._bell, self._clock = log
+        self._writer, self._reader, self._notifier, self._clock = log
         self._topics = tuple(dict.fromkeys(topics))
         self._member = Member(group, secrets.token_hex(8), this_process())
-        self._tenure: Tenure | None = None
+        self._ownership: Ownership | None = None
         self._cursors = Cursors(self._reader, {})
         self._confirmed = 0.0
         self._lost = False
@@ -38,17 +38,17 @@ class LocalSubscription:
         """Return the next event: at most `limit` messages, after at most `wait` seconds. Raises RetryableError or FatalError."""
         until = self._clock.monotonic() + wait
         while not self._closed:
-            seen = self._bell.count
+            seen = self._notifier.count
             event = await self._next(limit)
             if event is not None:
                 return event
             left = until - self._clock.monotonic()
             if left <= 0:
                 break
-            await self._bell.changed(seen, left if self._tenure else min(left, _ATTEMPT_SECONDS))
-            if self._bell.count == seen and self._clock.monotonic() >= until:  # the next call looks in any case
+            await self._notifier.changed(seen, left if self._ownership else min(left, _ATTEMPT_SECONDS))
+            if self._notifier.count == seen and self._clock.monotonic() >= until:  # the next call looks in any case
                 break
-        return Waiting((0,) if self._tenure and not self._closed else ())
+        return Waiting((0,) if self._ownership and not self._closed else ())
 
     async def transfer(self, messages: Sequence[Outgoing], progress: Progress) -> None:
         """Publish `messages` and acknowledge `progress` in one transaction.
@@ -57,13 +57,13 @@ class LocalSubscription:
         """
         if self._failure is not None:
             raise self._failure
-        tenure = self._tenure
-        if tenure is None or progress.partition != 0:
+        ownership = self._ownership
+        if ownership is None or progress.partition != 0:
             raise PartitionLostError(progress.partition, "this worker is not its owner")
         try:
-            await self._writer.transfer(messages, progress.positions, self._member, tenure.generation)
+            await self._writer.transfer(messages, progress.positions, self._member, ownership.generation)
         except PartitionLostError:
-            self._lost = self._tenure is tenure
+            self._lost = self._ownership is ownership
             raise
 
     async def close(self) -> None:
@@ -71,21 +71,21 @@ class LocalSubscription:
         if self._closed:
             return
         self._closed = True
-        self._bell.poke()
+        self._notifier.wake()
         async with self._changing:
             await self._drop()
             try:
-                await self._writer.run_and_ring(release, self._member)
+                await self._writer.run_and_notify(release, self._member)
             except RetryableError:  # it runs out by itself
                 return
 
     async def _next(self, limit: int) -> Event | None:
         if self._failure is not None:
             raise self._failure
-        if self._tenure is None:
+        if self._ownership is None:
             return await self._try_to_own()
         if self._clock.monotonic() - self._confirmed > LEASE_SECONDS:  # this process was paused
-            await self._renew(self._tenure)
+            await self._renew(self._ownership)
         if self._lost:
             await self._drop()
             return Revoked(0)
@@ -96,30 +96,30 @@ class LocalSubscription:
             if self._closed:
                 return None
             now = self._clock.monotonic()
-            tenure = await self._writer.run(acquire, self._member, self._topics, now)
-            if tenure is None:
+            ownership = await self._writer.run(acquire, self._member, self._topics, now)
+            if ownership is None:
                 return None
-            self._tenure, self._lost, self._confirmed = tenure, False, now
-            self._cursors = Cursors(self._reader, {topic: position.first_needed for topic, position in tenure.positions.items()})
-            self._renewal = asyncio.create_task(self._keep_renewing(tenure), name=f"lease of {self._member.group}")
-            return Assigned(0, tenure.positions, tenure.skipped)
+            self._ownership, self._lost, self._confirmed = ownership, False, now
+            self._cursors = Cursors(self._reader, {topic: at.first_needed for topic, at in ownership.positions.items()})
+            self._renewal = asyncio.create_task(self._keep_renewing(ownership), name=f"lease of {self._member.group}")
+            return Assigned(0, ownership.positions, ownership.skipped)
 
-    async def _keep_renewing(self, tenure: Tenure) -> None:
+    async def _keep_renewing(self, ownership: Ownership) -> None:
         while not self._lost:
             await self._clock.sleep(RENEW_SECONDS)
             try:
-                await self._renew(tenure)
+                await self._renew(ownership)
             except RetryableError:  # the generation decides who may write, so being late is harmless
                 continue
             except Exception as error:  # noqa: BLE001 - the next read or transfer raises it
                 self._failure = error
                 self._lost = True
-        self._bell.poke()
+        self._notifier.wake()
 
-    async def _renew(self, tenure: Tenure) -> None:
+    async def _renew(self, ownership: Ownership) -> None:
         now = self._clock.monotonic()
-        kept = await self._writer.run(renew, self._member, tenure.generation, now)
-        if self._tenure is tenure:
+        kept = await self._writer.run(renew, self._member, ownership.generation, now)
+        if self._ownership is ownership:
             self._lost = self._lost or not kept
             self._confirmed = now
 
@@ -128,5 +128,5 @@ class LocalSubscription:
             self._renewal.cancel()
             await asyncio.wait([self._renewal])
             self._renewal = None
-        self._tenure = None
+        self._ownership = None
         self._cursors = Cursors(self._reader, {})

@@ -11,12 +11,12 @@ from virtpulse.errors import FatalError
 from virtpulse.topics import TOPICS, Topic
 from virtpulse.transports.interface import Batch, Outgoing, Position, Start
 from virtpulse.transports.local.appending import name_fault
-from virtpulse.transports.local.bell import Bell
+from virtpulse.transports.local.database_thread import DatabaseThread
 from virtpulse.transports.local.follower import LocalFollower
-from virtpulse.transports.local.lane import Lane
 from virtpulse.transports.local.latest import latest
 from virtpulse.transports.local.leases import stored_positions
 from virtpulse.transports.local.log import Log
+from virtpulse.transports.local.notifier import Notifier
 from virtpulse.transports.local.reading import span
 from virtpulse.transports.local.settings import LocalSettings
 from virtpulse.transports.local.subscription import LocalSubscription
@@ -31,15 +31,15 @@ class LocalTransport:
 
     def __init__(self, path: Path, settings: LocalSettings, clock: Clock, topics: Mapping[str, Topic] = TOPICS) -> None:
         self._path = path.absolute()
-        bell = Bell(self._path, clock)
-        writer = Writer(self._path, clock, bell, settings, topics)
-        self._log = Log(writer, Lane(self._path, "local-reader"), bell, clock)
+        notifier = Notifier(self._path, clock)
+        writer = Writer(self._path, clock, notifier, settings, topics)
+        self._log = Log(writer, DatabaseThread(self._path, "local-reader"), notifier, clock)
         self._readings: WeakSet[LocalSubscription | LocalFollower] = WeakSet()
 
     async def start(self) -> None:
         """Open the log, creating it and its folder if missing. Raises RetryableError or FatalError with what to do."""
         await self._log.writer.open()
-        self._log.bell.bind()
+        self._log.notifier.bind()
         await self._log.reader.open()
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
@@ -52,7 +52,7 @@ class LocalTransport:
     async def subscribe(self, group: str, topics: Sequence[str]) -> LocalSubscription:
         """Join `group` as a new member. Raises FatalError for a name that cannot be."""
         _refuse_names([group, *topics])
-        self._log.bell.listen()
+        self._log.notifier.listen()
         subscription = LocalSubscription(self._log, group, topics)
         self._readings.add(subscription)
         return subscription
@@ -60,7 +60,7 @@ class LocalTransport:
     async def follow(self, topics: Sequence[str], start: Start) -> LocalFollower:
         """Read `topics` from `start` on. Raises FatalError for a name that cannot be."""
         _refuse_names(topics)
-        self._log.bell.listen()
+        self._log.notifier.listen()
         starts = await self._log.reader.ask(_starts, topics, start)
         follower = LocalFollower(self._log, starts)
         self._readings.add(follower)
@@ -84,7 +84,7 @@ class LocalTransport:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._log.reader.close)
             stack.push_async_callback(self._log.writer.close)
-            stack.callback(self._log.bell.close)
+            stack.callback(self._log.notifier.close)
             for reading in tuple(self._readings):
                 stack.push_async_callback(reading.close)
 

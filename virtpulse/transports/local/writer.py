@@ -13,10 +13,10 @@ from virtpulse.errors import FatalError, RefusedError, RetryableError
 from virtpulse.logs import get_logger
 from virtpulse.topics import Topic
 from virtpulse.transports.interface import Outgoing, Position
-from virtpulse.transports.local.appending import append, sort_out
-from virtpulse.transports.local.bell import Bell
-from virtpulse.transports.local.lane import Lane, Work
-from virtpulse.transports.local.leases import Member, demand, store_positions
+from virtpulse.transports.local.appending import append, validate
+from virtpulse.transports.local.database_thread import DatabaseThread, Work
+from virtpulse.transports.local.leases import Member, require_owner, store_positions
+from virtpulse.transports.local.notifier import Notifier
 from virtpulse.transports.local.retention import Bounds, bounds_of, shrink_wal, trim
 from virtpulse.transports.local.settings import LocalSettings
 from virtpulse.transports.local.transactions import writing
@@ -31,21 +31,23 @@ _log = get_logger(__name__)
 
 
 class Writer:
-    """Writes to the log at `path` on a thread of its own, rings the bell after each commit, trims every few seconds."""
+    """Writes to the log at `path` on a thread of its own, notifies readers after each commit, trims every few seconds."""
 
-    def __init__(self, path: Path, clock: Clock, bell: Bell, settings: LocalSettings, topics: Mapping[str, Topic]) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, notifier: Notifier, settings: LocalSettings, topics: Mapping[str, Topic]
+    ) -> None:
         self._path = path
         self._clock = clock
-        self._bell = bell
+        self._notifier = notifier
         self._settings = settings
         self._topics = topics
-        self._lane = Lane(path, "local-writer")
+        self._database = DatabaseThread(path, "local-writer")
         self._grown = False  # since the last trimming
         self._trimming: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open the log, creating it if it is missing."""
-        await self._lane.open()
+        await self._database.open()
         if self._trimming is None:
             self._trimming = asyncio.create_task(self._keep_trimming(), name="trimming of the local log")
 
@@ -54,13 +56,13 @@ class Writer:
         if self._trimming is not None:
             self._trimming.cancel()
             await asyncio.wait([self._trimming])
-        await self._lane.close()
+        await self._database.close()
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Store the messages durably. Raises RefusedError if only those that it names were not stored."""
         if not messages:
             return
-        reasons = await self._lane.settle(self._publish, messages)
+        reasons = await self._database.settle(self._publish, messages)
         self._grown = True
         if reasons:
             raise RefusedError(reasons)
@@ -69,21 +71,21 @@ class Writer:
         self, messages: Sequence[Outgoing], positions: Mapping[str, Position], member: Member, generation: int
     ) -> None:
         """Store the messages and a group's positions as one step, if this member is the owner and none is refused."""
-        await self._lane.settle(self._transfer, messages, positions, member, generation)
+        await self._database.settle(self._transfer, messages, positions, member, generation)
         self._grown = True
 
     async def run(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do other work that changes the log."""
-        return await self._lane.settle(work, *args, **kwargs)
+        return await self._database.settle(work, *args, **kwargs)
 
-    async def run_and_ring(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run_and_notify(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do the same and let everybody look."""
         result = await self.run(work, *args, **kwargs)
-        await self._lane.settle(self._ring)
+        await self._database.settle(self._notify)
         return result
 
     def _publish(self, connection: sqlite3.Connection, messages: Sequence[Outgoing]) -> dict[int, str]:
-        accepted, reasons = sort_out(messages)
+        accepted, reasons = validate(messages)
         if accepted:
             with self._storing(connection):
                 for column in accepted:
@@ -98,11 +100,11 @@ class Writer:
         member: Member,
         generation: int,
     ) -> None:
-        accepted, reasons = sort_out(messages)
+        accepted, reasons = validate(messages)
         if reasons:
             raise RefusedError(reasons)
         with self._storing(connection):
-            demand(connection, member, generation)
+            require_owner(connection, member, generation)
             for column in accepted:
                 append(connection, column, self._clock.time(), self._topics)
             store_positions(connection, member.group, positions)
@@ -112,11 +114,11 @@ class Writer:
         """Hold the write transaction. An error means that nothing was stored, so nothing may fail once it is committed."""
         with writing(connection):
             yield
-            self._bell.check()
-        self._bell.ring()
+            self._notifier.check()
+        self._notifier.notify()
 
-    def _ring(self, _connection: sqlite3.Connection) -> None:
-        self._bell.ring()
+    def _notify(self, _connection: sqlite3.Connection) -> None:
+        self._notifier.notify()
 
     async def _keep_trimming(self) -> None:
         """Trim at once, then soon after something was stored; now and then in any case, as what nobody adds to ages too."""
@@ -131,11 +133,11 @@ class Writer:
     async def _trim(self) -> None:
         try:
             for _ in range(_TRIM_STEPS):
-                if not await self._lane.settle(trim, self._bounds, self._clock.time()):
+                if not await self._database.settle(trim, self._bounds, self._clock.time()):
                     break
             else:
                 self._grown = True  # the rest is for the next time
-            await self._lane.settle(shrink_wal, self._path)
+            await self._database.settle(shrink_wal, self._path)
         except (RetryableError, FatalError) as error:
             _log.warning("old messages could not be removed", error=str(error))
         except Exception as error:  # noqa: BLE001 - a fault here must not end the trimming for good: logged with its place

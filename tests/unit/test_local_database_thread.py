@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from virtpulse.errors import FatalError
-from virtpulse.transports.local import lane as lane_module
-from virtpulse.transports.local.lane import Lane
+from virtpulse.transports.local import database_thread as database_thread_module
+from virtpulse.transports.local.database_thread import DatabaseThread
 
 
 class SlowWork:
@@ -29,22 +29,22 @@ class SlowWork:
 
 
 @pytest.fixture
-async def lane(tmp_path: Path) -> AsyncIterator[Lane]:
-    lane = Lane(tmp_path / "log.db", "test")
-    await lane.open()
-    yield lane
-    await lane.close()
+async def database(tmp_path: Path) -> AsyncIterator[DatabaseThread]:
+    database = DatabaseThread(tmp_path / "log.db", "test")
+    await database.open()
+    yield database
+    await database.close()
 
 
-async def _begin(lane: Lane, work: SlowWork) -> "asyncio.Task[None]":
-    task = asyncio.create_task(lane.settle(work))
+async def _begin(database: DatabaseThread, work: SlowWork) -> "asyncio.Task[None]":
+    task = asyncio.create_task(database.settle(work))
     assert await asyncio.to_thread(work.begun.wait, 10)
     return task
 
 
-async def test_a_writer_that_is_cancelled_again_and_again_leaves_when_it_is_certain(lane: Lane) -> None:
+async def test_a_writer_that_is_cancelled_again_and_again_leaves_when_it_is_certain(database: DatabaseThread) -> None:
     work = SlowWork()
-    task = await _begin(lane, work)
+    task = await _begin(database, work)
     for _ in range(3):
         task.cancel()
         await asyncio.wait([task], timeout=0.02)
@@ -56,11 +56,11 @@ async def test_a_writer_that_is_cancelled_again_and_again_leaves_when_it_is_cert
 
 
 async def test_a_writer_does_not_wait_for_a_disk_that_never_answers_and_says_so(
-    lane: Lane, monkeypatch: pytest.MonkeyPatch
+    database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane_module, "CERTAIN_WITHIN", 0.02)
+    monkeypatch.setattr(database_thread_module, "CERTAIN_WITHIN", 0.02)
     work = SlowWork()
-    task = await _begin(lane, work)
+    task = await _begin(database, work)
     with capture_logs() as lines:
         task.cancel()
         await asyncio.wait([task], timeout=10)
@@ -69,30 +69,30 @@ async def test_a_writer_does_not_wait_for_a_disk_that_never_answers_and_says_so(
     work.released.set()
 
 
-async def test_work_that_had_not_begun_is_not_done_once_it_is_cancelled(lane: Lane) -> None:
+async def test_work_that_had_not_begun_is_not_done_once_it_is_cancelled(database: DatabaseThread) -> None:
     first, second = SlowWork(), SlowWork()
-    begun = await _begin(lane, first)
-    waiting = asyncio.create_task(lane.settle(second))
+    begun = await _begin(database, first)
+    waiting = asyncio.create_task(database.settle(second))
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.wait([waiting], timeout=10)
     assert waiting.cancelled()
     first.released.set()
     await begun
-    await lane.close()
+    await database.close()
     assert not second.begun.is_set()
 
 
 async def test_closing_gives_up_on_a_disk_that_never_answers_and_nothing_is_taken_then(
-    lane: Lane, monkeypatch: pytest.MonkeyPatch
+    database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane_module, "_CLOSE_WITHIN", 0.02)
+    monkeypatch.setattr(database_thread_module, "_CLOSE_WITHIN", 0.02)
     work = SlowWork()
-    task = await _begin(lane, work)
+    task = await _begin(database, work)
     with capture_logs() as lines:
-        await lane.close()
+        await database.close()
     assert [line["event"] for line in lines] == ["the log could not be closed in time"]
     with pytest.raises(FatalError, match="was closed"):
-        await lane.ask(work)
+        await database.ask(work)
     work.released.set()
     await task

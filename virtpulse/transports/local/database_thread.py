@@ -23,7 +23,7 @@ _CLOSE_WITHIN: Final = 1.0  # the same
 _log = get_logger(__name__)
 
 
-class Lane:
+class DatabaseThread:
     """Runs one piece of work after the other on its thread. Errors come out as RetryableError or FatalError.
 
     A disk that does not answer keeps neither a cancelled caller nor the process from ending.

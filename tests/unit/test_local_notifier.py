@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from virtpulse.clock import SystemClock
 from virtpulse.errors import FatalError
-from virtpulse.transports.local import bell as bell_module
-from virtpulse.transports.local.bell import Bell
+from virtpulse.transports.local import notifier as notifier_module
+from virtpulse.transports.local.notifier import Notifier
 
-Ready = Callable[[], Bell]
+Ready = Callable[[], Notifier]
 
 
 @pytest.fixture
@@ -34,22 +34,22 @@ async def ready(path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.
             msg = f"nothing can watch {path}"
             raise OSError(msg)
 
-        monkeypatch.setattr(bell_module, "_watch", missing)
-    monkeypatch.setattr(bell_module, "_SAFETY_SECONDS", 30.0)
-    monkeypatch.setattr(bell_module, "_POLL_SECONDS", 30.0)
-    bells: list[Bell] = []
+        monkeypatch.setattr(notifier_module, "_watch", missing)
+    monkeypatch.setattr(notifier_module, "_SAFETY_SECONDS", 30.0)
+    monkeypatch.setattr(notifier_module, "_POLL_SECONDS", 30.0)
+    notifiers: list[Notifier] = []
 
-    def make() -> Bell:
-        bell = Bell(path, SystemClock())
-        bell.bind()
-        bell.listen()
-        bell.listen()
-        bells.append(bell)
-        return bell
+    def make() -> Notifier:
+        notifier = Notifier(path, SystemClock())
+        notifier.bind()
+        notifier.listen()
+        notifier.listen()
+        notifiers.append(notifier)
+        return notifier
 
     yield make
-    for bell in bells:
-        bell.close()
+    for notifier in notifiers:
+        notifier.close()
 
 
 async def _within(seconds: float, waiting: Awaitable[None]) -> None:
@@ -57,11 +57,11 @@ async def _within(seconds: float, waiting: Awaitable[None]) -> None:
         await waiting
 
 
-async def test_a_ring_wakes_every_reader(ready: Ready) -> None:
+async def test_a_notification_wakes_every_reader(ready: Ready) -> None:
     one, two = ready(), ready()
-    waiting = [asyncio.create_task(bell.changed(bell.count, 30.0)) for bell in (one, one, two)]
+    waiting = [asyncio.create_task(notifier.changed(notifier.count, 30.0)) for notifier in (one, one, two)]
     await asyncio.sleep(0)
-    await asyncio.to_thread(one.ring)
+    await asyncio.to_thread(one.notify)
     await _within(5, _all(waiting))
 
 
@@ -70,76 +70,76 @@ async def _all(tasks: list[asyncio.Task[None]]) -> None:
         await task
 
 
-async def test_a_ring_between_a_look_and_the_wait_is_not_missed(ready: Ready) -> None:
-    bell = ready()
-    seen = bell.count
-    await asyncio.to_thread(bell.ring)
-    await _within(5, bell.changed(seen, 30.0))
-    assert bell.count > seen
+async def test_a_notification_between_a_look_and_the_wait_is_not_missed(ready: Ready) -> None:
+    notifier = ready()
+    seen = notifier.count
+    await asyncio.to_thread(notifier.notify)
+    await _within(5, notifier.changed(seen, 30.0))
+    assert notifier.count > seen
 
 
 async def test_closing_wakes_who_waits(ready: Ready) -> None:
-    bell = ready()
-    waiting = asyncio.create_task(bell.changed(bell.count, 30.0))
+    notifier = ready()
+    waiting = asyncio.create_task(notifier.changed(notifier.count, 30.0))
     await asyncio.sleep(0)
-    bell.close()
+    notifier.close()
     await _within(5, waiting)
 
 
 async def test_a_wait_ends_with_its_time(ready: Ready) -> None:
-    bell = ready()
-    await _within(5, bell.changed(bell.count, 0.01))
-    await _within(5, bell.changed(bell.count, 0.0))
+    notifier = ready()
+    await _within(5, notifier.changed(notifier.count, 0.01))
+    await _within(5, notifier.changed(notifier.count, 0.0))
 
 
-@pytest.mark.parametrize("end", ["cancelled", "rung", "timed out"])
+@pytest.mark.parametrize("end", ["cancelled", "woken", "timed out"])
 async def test_a_wait_that_is_over_leaves_nothing_behind(ready: Ready, end: str) -> None:
-    bell = ready()
-    waiting = asyncio.create_task(_left_by_a_wait(bell, 0.01 if end == "timed out" else 30.0))
+    notifier = ready()
+    waiting = asyncio.create_task(_left_by_a_wait(notifier, 0.01 if end == "timed out" else 30.0))
     await asyncio.sleep(0)
     if end == "cancelled":
         waiting.cancel()
-    if end == "rung":
-        bell.poke()
+    if end == "woken":
+        notifier.wake()
     assert await waiting == asyncio.all_tasks()
-    assert not bell._waiters
+    assert not notifier._waiters
 
 
-async def _left_by_a_wait(bell: Bell, seconds: float) -> set["asyncio.Task[object]"]:
+async def _left_by_a_wait(notifier: Notifier, seconds: float) -> set["asyncio.Task[object]"]:
     with suppress(asyncio.CancelledError):
-        await bell.changed(bell.count, seconds)
+        await notifier.changed(notifier.count, seconds)
     return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
 async def test_a_file_that_was_replaced_is_told(ready: Ready, path: Path) -> None:
-    bell = ready()
+    notifier = ready()
     other = path.with_name("other")
     await asyncio.to_thread(other.touch)
     await asyncio.to_thread(other.replace, path)
     with pytest.raises(FatalError, match="replaced while in use"):
-        bell.check()
+        notifier.check()
 
 
 async def test_a_file_that_cannot_be_touched_stops_nobody_and_is_said_once(ready: Ready, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    bell = ready()
+    notifier = ready()
     monkeypatch.setattr(os, "utime", full)
     with capture_logs() as lines:
-        bell.ring()
-        bell.ring()
+        notifier.notify()
+        notifier.notify()
     assert [line["error"] for line in lines] == ["No space left on device"]
 
 
 async def test_another_process_wakes_a_reader(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bell_module, "_SAFETY_SECONDS", 30.0)
-    bell = Bell(path, SystemClock())
-    bell.bind()
-    bell.listen()
-    seen = bell.count
+    monkeypatch.setattr(notifier_module, "_SAFETY_SECONDS", 30.0)
+    notifier = Notifier(path, SystemClock())
+    notifier.bind()
+    notifier.listen()
+    seen = notifier.count
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", f"import os; os.utime({str(path)!r})")
-    await _within(20, bell.changed(seen, 30.0))
-    assert bell.count > seen
+    await _within(20, notifier.changed(seen, 30.0))
+    assert notifier.count > seen
     await child.wait()
-    bell.close()
+    notifier.close()

@@ -22,15 +22,15 @@ _SAFETY_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.25
 _log = get_logger(__name__)
 
-_deaf: "weakref.WeakSet[Bell]" = weakref.WeakSet()
-_deaf_lock: Final = threading.Lock()
+_polling: "weakref.WeakSet[Notifier]" = weakref.WeakSet()
+_polling_lock: Final = threading.Lock()
 
 
-class Bell:
-    """Rung by whoever stored something in the log at `path`, in any process; heard by the readers of one transport.
+class Notifier:
+    """Wakes the readers of the log at `path`, in any process, and lets the readers of one transport wait for that.
 
     A reader takes `count`, looks at the log, and then waits for the count to change: so it misses nothing that is
-    stored while it looks. Everything but `check` and `ring` belongs to the event loop that called `listen`.
+    stored while it looks. Everything but `check` and `notify` belongs to the event loop that called `listen`.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -58,7 +58,7 @@ class Bell:
             msg = f"the log {self._path} or its -wal file was moved, removed or replaced while in use: start again"
             raise FatalError(msg)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Tell every reader that something was stored; from any thread. It never fails: readers look by themselves too."""
         try:
             os.utime(self._path)
@@ -66,35 +66,35 @@ class Bell:
             if not self._said:
                 self._said = True
                 _log.warning("readers cannot be woken and look once a second", log=str(self._path), error=error.strerror)
-        with _deaf_lock:
-            listeners = [bell for bell in _deaf if bell._file == self._file]  # noqa: SLF001 - of the same class
-        for bell in listeners:
-            bell._tell()  # noqa: SLF001 - of the same class
+        with _polling_lock:
+            listeners = [notifier for notifier in _polling if notifier._file == self._file]  # noqa: SLF001 - of the same class
+        for notifier in listeners:
+            notifier._wake_soon()  # noqa: SLF001 - of the same class
 
     def listen(self) -> None:
-        """Begin to hear; a second call changes nothing."""
+        """Begin to watch the log; a second call changes nothing."""
         if self._loop is not None:
             return
         self._loop = asyncio.get_running_loop()
         try:
             self._watch = _watch(self._path)
         except (OSError, AttributeError):
-            with _deaf_lock:
-                _deaf.add(self)
+            with _polling_lock:
+                _polling.add(self)
         else:
-            self._loop.add_reader(self._watch, self._heard)
+            self._loop.add_reader(self._watch, self._touched)
 
     def close(self) -> None:
-        """Stop hearing; whoever waits goes on."""
-        with _deaf_lock:
-            _deaf.discard(self)
+        """Stop watching; whoever waits goes on."""
+        with _polling_lock:
+            _polling.discard(self)
         if self._loop is not None and self._watch is not None:
             self._loop.remove_reader(self._watch)
             os.close(self._watch)
             self._watch = None
-        self.poke()
+        self.wake()
 
-    def poke(self) -> None:
+    def wake(self) -> None:
         """Let the readers of this transport look again."""
         self.count += 1
         for waiter in self._waiters:
@@ -116,15 +116,15 @@ class Bell:
             timer.cancel()
             await asyncio.wait([timer])
 
-    def _heard(self) -> None:
+    def _touched(self) -> None:
         if self._watch is not None:
             os.read(self._watch, _DRAIN_BYTES)
-        self.poke()
+        self.wake()
 
-    def _tell(self) -> None:
+    def _wake_soon(self) -> None:
         if self._loop is not None:
             with suppress(RuntimeError):  # its loop was closed, and nobody reads there any more
-                self._loop.call_soon_threadsafe(self.poke)
+                self._loop.call_soon_threadsafe(self.wake)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
