@@ -20,7 +20,7 @@ class WorkerThread:
 
     def __init__(self, name: str) -> None:
         self._free = asyncio.Semaphore(1)
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     async def run(self, call: Callable[[], T]) -> T:
@@ -36,6 +36,11 @@ class WorkerThread:
         done: asyncio.Future[T] = loop.create_future()
         self._jobs.put(lambda: self._do(call, loop, done))
         return done
+
+    def end(self, last: Callable[[], object]) -> None:
+        """End the thread after the call under way and `last`, without waiting for that."""
+        self._jobs.put(last)
+        self._jobs.put(None)
 
     async def close(self, patience: float) -> None:
         """End the thread after the call under way; give up waiting for that after `patience` seconds."""

@@ -83,7 +83,7 @@ async def test_work_that_had_not_begun_is_not_done_once_it_is_cancelled(database
     assert not second.begun.is_set()
 
 
-async def test_closing_gives_up_on_a_disk_that_never_answers_and_nothing_is_taken_then(
+async def test_closing_gives_up_on_a_disk_that_does_not_answer_and_the_thread_ends_when_it_does(
     database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_thread_module, "_CLOSE_WITHIN", 0.02)
@@ -96,3 +96,5 @@ async def test_closing_gives_up_on_a_disk_that_never_answers_and_nothing_is_take
         await database.ask(work)
     work.released.set()
     await task
+    await asyncio.to_thread(database._thread._thread.join, 10)
+    assert database._connection is None

@@ -68,9 +68,10 @@ class DatabaseThread:
         try:
             async with asyncio.timeout(_CLOSE_WITHIN):
                 await self._thread.run(self._close)
-                await self._thread.close(_CLOSE_WITHIN)
         except TimeoutError:
             _log.warning("the log could not be closed in time", log=str(self._path), seconds=_CLOSE_WITHIN)
+        finally:
+            self._thread.end(self._close)  # once the disk answers, where it did not
 
     async def _certain(self, begun: "asyncio.Future[R]") -> None:
         loop = asyncio.get_running_loop()
@@ -101,10 +102,10 @@ class DatabaseThread:
         return task
 
     def _close(self) -> None:
-        if self._connection is not None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             with explained(self._path):
-                self._connection.close()
-            self._connection = None
+                connection.close()
 
 
 def _looked_at(begun: "asyncio.Future[R]") -> None:
