@@ -139,7 +139,8 @@ class Subscription(Protocol):
         """Return the next event: at most `limit` messages, after at most `wait` seconds.
 
         Messages of a partition come after its `Assigned` and, by topic, in order and without gaps but those of retention.
-        Raises RetryableError or FatalError; a call that failed or was cancelled loses nothing.
+        Raises RetryableError, FatalError, or PartitionLostError in place of `Revoked`; a call that failed or was cancelled
+        loses nothing.
         """
         ...
 

@@ -17,8 +17,8 @@ _ATTEMPT_SECONDS = 0.5  # how often a member that waits for ownership looks whet
 class LocalSubscription:
     """Waits to become the group's owner, reads while it is, and is told when it is not any more.
 
-    Calls of `read` must not overlap; a cancelled one loses nothing. A cancelled `transfer` returns only when it is
-    certain what became of it: the group's positions tell.
+    Calls of `read` must not overlap; a cancelled one loses nothing. A cancelled `transfer` returns when it is certain what
+    became of it, which the group's positions tell, or after two seconds where the disk does not answer.
     """
 
     def __init__(self, log: Log, group: str, topics: Sequence[str]) -> None:

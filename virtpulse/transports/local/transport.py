@@ -26,7 +26,8 @@ from virtpulse.transports.local.writer import Writer
 class LocalTransport:
     """A durable log in the SQLite file at `path`, shared by any number of processes of this machine.
 
-    A cancelled `publish` returns only when it is certain what became of it: all of it is stored, or nothing.
+    A cancelled `publish` returns when it is certain what became of it: all of it is stored, or nothing. Only where the disk
+    does not answer for two seconds it leaves before that.
     """
 
     def __init__(self, path: Path, settings: LocalSettings, clock: Clock, topics: Mapping[str, Topic] = TOPICS) -> None:
