@@ -298,6 +298,21 @@ async def test_nothing_more_is_stored_for_a_partition_that_another_worker_owns(
     assert transport.transfers == []
 
 
+async def test_a_drain_waits_for_the_owner_of_what_is_there_and_for_nobody_where_nothing_is(
+    memory_transport: "type[MemoryTransport]", grouping: "type[Grouping]", fake_clock: "FakeClock"
+) -> None:
+    transport = memory_transport(fake_clock)
+    transport.elsewhere.add(0)
+    await fake_clock.drive(Role(transport, fake_clock, grouping).run(Until.DRAINED), limit=1.0)
+    transport.add("samples", *numbered(3))
+    draining = asyncio.create_task(Role(transport, fake_clock, grouping).run(Until.DRAINED))
+    await fake_clock.advance(60.0)
+    assert not draining.done()
+    transport.elsewhere.clear()
+    await fake_clock.drive(asyncio.wait_for(draining, None))
+    assert counted(transport) == numbered(3)
+
+
 async def test_a_stopped_role_reads_to_the_end_of_what_is_there(
     memory_transport: "type[MemoryTransport]", grouping: "type[Grouping]", fake_clock: "FakeClock"
 ) -> None:
