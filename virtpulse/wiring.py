@@ -1,16 +1,16 @@
-"""Which roles there are, and how each is made from its settings. The only module of the core that imports roles.
+"""Which roles there are, and how each becomes a stage that runs. The only module of the core that imports roles.
 
 Each role is imported when it is used: a process that only samples must not pay for NumPy or rich.
 """
 
-# ruff: file-ignore[PLC0415] - a process pays for the roles that it runs, so each is imported where it is made
+# ruff: file-ignore[PLC0415] - a process pays for the roles that it runs, so each is imported where it is used
 
 import asyncio
 import difflib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -19,20 +19,13 @@ from virtpulse.config.load import Configuration, SettingsTypes
 from virtpulse.errors import UsageError
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
-from virtpulse.runtime.roles import Processor, ProcessorKind, Producer, Sink, SinkKind
+from virtpulse.runtime.roles import ProcessorRole, ProducerRole, SinkRole
 from virtpulse.runtime.stages import Layer, Stage
 from virtpulse.runtime.until import Until
 from virtpulse.transports.interface import Transport
 from virtpulse.transports.open import open_transport
 
-if TYPE_CHECKING:
-    from processors.windows.settings import WindowsSettings
-    from producers.host.settings import HostSettings
-    from sinks.console.settings import ConsoleSettings
-    from sinks.jsonl.settings import JsonlSettings
-
 Section = Literal["producers", "processors", "sinks"]
-R = TypeVar("R")
 
 
 class Group(NamedTuple):
@@ -43,7 +36,7 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Deployment:
     """What roles are made with: all settings, the transport, the clock, and how long they run."""
 
     configuration: Configuration
@@ -56,73 +49,43 @@ class Setting:
         return Context(self.transport, counters, stopping, self.clock)
 
 
-@dataclass(frozen=True, slots=True)
-class _Role(Generic[R]):
-    """How a role comes to be: the type of its settings, and what makes it of a configuration that holds them."""
+def _host() -> ProducerRole[Any]:
+    from producers.host.role import ROLE
 
-    settings: Callable[[], type[msgspec.Struct]]
-    make: Callable[[Configuration, Clock], R]
+    return ROLE
 
 
-def _host_settings() -> "type[HostSettings]":
-    from producers.host.settings import HostSettings
+def _windows() -> ProcessorRole[Any]:
+    from processors.windows.role import ROLE
 
-    return HostSettings
-
-
-def _host(configuration: Configuration, clock: Clock) -> Producer:
-    from producers.host import HostProducer
-
-    return HostProducer(configuration.role("producers", "host", _host_settings()), clock)
+    return ROLE
 
 
-def _windows_settings() -> "type[WindowsSettings]":
-    from processors.windows.settings import WindowsSettings
+def _console() -> SinkRole[Any]:
+    from sinks.console.role import ROLE
 
-    return WindowsSettings
-
-
-def _windows(configuration: Configuration, clock: Clock) -> tuple[ProcessorKind, Callable[[int], Processor]]:
-    from processors.windows.processor import WindowsProcessor, kind
-
-    settings = configuration.role("processors", "windows", _windows_settings())
-    return kind(settings), partial(WindowsProcessor, settings, clock)
+    return ROLE
 
 
-def _console_settings() -> "type[ConsoleSettings]":
-    from sinks.console.settings import ConsoleSettings
+def _jsonl() -> SinkRole[Any]:
+    from sinks.jsonl.role import ROLE
 
-    return ConsoleSettings
-
-
-def _console(configuration: Configuration, clock: Clock) -> tuple[SinkKind, Sink]:
-    from sinks.console import ConsoleSink, kind
-
-    settings = configuration.role("sinks", "console", _console_settings())
-    return kind(settings), ConsoleSink(settings, clock)
+    return ROLE
 
 
-def _jsonl_settings() -> "type[JsonlSettings]":
-    from sinks.jsonl.settings import JsonlSettings
-
-    return JsonlSettings
-
-
-def _jsonl(configuration: Configuration, clock: Clock) -> tuple[SinkKind, Sink]:
-    from sinks.jsonl import JsonlSink, kind
-
-    settings = configuration.role("sinks", "jsonl", _jsonl_settings())
-    return kind(settings), JsonlSink(settings, clock)
+_PRODUCERS: Final = {"host": _host}
+_PROCESSORS: Final = {"windows": _windows}
+_SINKS: Final = {"console": _console, "jsonl": _jsonl}
 
 
-_PRODUCERS: Final = {"host": _Role(_host_settings, _host)}
-_PROCESSORS: Final = {"windows": _Role(_windows_settings, _windows)}
-_SINKS: Final = {"console": _Role(_console_settings, _console), "jsonl": _Role(_jsonl_settings, _jsonl)}
+def _settings(role: Callable[[], ProducerRole[Any] | ProcessorRole[Any] | SinkRole[Any]]) -> type[msgspec.Struct]:
+    return role().settings
+
 
 SETTINGS: Final[SettingsTypes] = {
-    "producers": {name: role.settings for name, role in _PRODUCERS.items()},
-    "processors": {name: role.settings for name, role in _PROCESSORS.items()},
-    "sinks": {name: role.settings for name, role in _SINKS.items()},
+    "producers": {name: partial(_settings, role) for name, role in _PRODUCERS.items()},
+    "processors": {name: partial(_settings, role) for name, role in _PROCESSORS.items()},
+    "sinks": {name: partial(_settings, role) for name, role in _SINKS.items()},
 }
 
 
@@ -152,64 +115,66 @@ def open_configured(configuration: Configuration, clock: Clock) -> Transport:
     return open_transport(configuration.settings.transport, clock, local=configuration.settings.local)
 
 
-def stages(setting: Setting, roles: Mapping[Section, Iterable[str]]) -> list[Stage]:
+def stages(deployment: Deployment, roles: Mapping[Section, Iterable[str]]) -> list[Stage]:
     """Make the roles ready to run. Raises UsageError for a name that is not known or settings that do not fit."""
-    return [_STAGES[section](setting, name) for section, asked in roles.items() for name in asked]
+    return [_STAGES[section](deployment, name) for section, asked in roles.items() for name in asked]
 
 
-def groups(configuration: Configuration, clock: Clock) -> dict[str, Group]:
+def groups(configuration: Configuration) -> dict[str, Group]:
     """Return each group of the known roles; a role without a group has no positions."""
     found: dict[str, Group] = {}
-    for processor in _PROCESSORS.values():
-        kind, _ = processor.make(configuration, clock)
+    for name, processor in _PROCESSORS.items():
+        kind = processor().kind(role_settings(configuration, "processors", name))
         found[kind.name] = Group(kind.inputs, kind.states)
-    for sink in _SINKS.values():
-        sink_kind, _ = sink.make(configuration, clock)
+    for name, sink in _SINKS.items():
+        sink_kind = sink().kind(role_settings(configuration, "sinks", name))
         if sink_kind.group is not None:
             found[sink_kind.group] = Group(sink_kind.inputs)
     return found
 
 
-def _producer_stage(setting: Setting, name: str) -> Stage:
+def _producer_stage(deployment: Deployment, name: str) -> Stage:
     from virtpulse.runtime.producing import produce
 
-    _require("producers", name, "producer")
-    producer = _PRODUCERS[name].make(setting.configuration, setting.clock)
+    settings = role_settings(deployment.configuration, "producers", name)
+    producer = _PRODUCERS[name]().make(settings, deployment.clock)
     counters = Counters(name)
 
     def run(stopping: asyncio.Event) -> Awaitable[None]:
-        return produce(producer, setting.context(counters, stopping))
+        return produce(producer, deployment.context(counters, stopping))
 
     return Stage(name, Layer.PRODUCER, counters, run)
 
 
-def _processor_stage(setting: Setting, name: str) -> Stage:
+def _processor_stage(deployment: Deployment, name: str) -> Stage:
     from virtpulse.runtime.processing import process
 
-    _require("processors", name, "processor")
-    kind, build = _PROCESSORS[name].make(setting.configuration, setting.clock)
+    settings = role_settings(deployment.configuration, "processors", name)
+    role = _PROCESSORS[name]()
+    build = role.make(settings, deployment.clock)
     counters = Counters(name)
 
     def run(stopping: asyncio.Event) -> Awaitable[None]:
-        return process(kind, build, setting.context(counters, stopping), setting.until)
+        return process(role.kind(settings), build, deployment.context(counters, stopping), deployment.until)
 
     return Stage(name, Layer.PROCESSOR, counters, run)
 
 
-def _sink_stage(setting: Setting, name: str) -> Stage:
+def _sink_stage(deployment: Deployment, name: str) -> Stage:
     from virtpulse.runtime.sinking import feed
 
-    _require("sinks", name, "sink")
-    kind, sink = _SINKS[name].make(setting.configuration, setting.clock)
+    settings = role_settings(deployment.configuration, "sinks", name)
+    role = _SINKS[name]()
+    sink = role.make(settings, deployment.clock)
     counters, ready = Counters(name), asyncio.Event()
 
     def run(stopping: asyncio.Event) -> Awaitable[None]:
-        return feed(kind, sink, setting.context(counters, stopping), setting.until, ready)
+        return feed(role.kind(settings), sink, deployment.context(counters, stopping), deployment.until, ready)
 
     return Stage(name, Layer.SINK, counters, run, ready)
 
 
-_STAGES: Final[Mapping[Section, Callable[[Setting, str], Stage]]] = {
+_STAGES: Final[Mapping[Section, Callable[[Deployment, str], Stage]]] = {
     "producers": _producer_stage,
     "processors": _processor_stage,
     "sinks": _sink_stage,

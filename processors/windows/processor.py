@@ -9,17 +9,12 @@ from processors.windows.engine import Engine, Late, Outcome
 from processors.windows.settings import WindowsSettings
 from virtpulse.clock import Clock
 from virtpulse.messages.deadletter import dead_letter
-from virtpulse.runtime.roles import Output, ProcessorKind
-from virtpulse.topics import LATE, SAMPLES, SOURCES
+from virtpulse.runtime.roles import Output
+from virtpulse.topics import LATE, SAMPLES
 from virtpulse.transports.interface import Batch, Message, Outgoing
 
 _MOST_AT_ONCE: Final = 2_000  # windows that are closed, or sources that are forgotten, in one step
 _FORGET_EVERY: Final = 60.0
-
-
-def kind(settings: WindowsSettings) -> ProcessorKind:
-    """Return what the runtime needs to know: samples in, the inventory as state."""
-    return ProcessorKind("windows", inputs=[SAMPLES], states=[SOURCES], batch=settings.messages_a_step)
 
 
 class WindowsProcessor:

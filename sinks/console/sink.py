@@ -12,17 +12,10 @@ from sinks.console.text_lines import TextLines
 from sinks.documents import split
 from virtpulse.clock import Clock, SystemClock
 from virtpulse.errors import FatalError, RefusedError, UsageError
-from virtpulse.runtime.roles import SinkKind
-from virtpulse.topics import AGGREGATES
 from virtpulse.transports.interface import Batch
 
 _STDOUT = 1
 _STDERR = 2
-
-
-def kind(settings: ConsoleSettings) -> SinkKind:  # noqa: ARG001 - every sink's kind is made of its settings
-    """Return how the runtime feeds the console: live, without positions, for what was missed is not worth a look."""
-    return SinkKind("console", [AGGREGATES], group=None)
 
 
 class ConsoleSink:

@@ -11,7 +11,6 @@ from sinks.jsonl.rotation import RotatingFiles
 from sinks.jsonl.settings import JsonlSettings
 from virtpulse.clock import Clock, SystemClock
 from virtpulse.errors import FatalError, RefusedError, RetryableError
-from virtpulse.runtime.roles import SinkKind
 from virtpulse.thread import WorkerThread
 from virtpulse.transports.interface import Batch
 
@@ -20,11 +19,6 @@ _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_ALLOWED: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT}
 )
-
-
-def kind(settings: JsonlSettings) -> SinkKind:
-    """Return how the runtime feeds the files: as the group `jsonl`, whose positions are kept."""
-    return SinkKind("jsonl", settings.topics, group="jsonl")
 
 
 class JsonlSink:

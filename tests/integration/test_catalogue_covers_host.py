@@ -2,7 +2,8 @@
 
 from contextlib import aclosing
 
-from producers.host import HostProducer, HostSettings
+from producers.host.producer import HostProducer
+from producers.host.settings import HostSettings
 from virtpulse.catalogue import FACTS, metric
 from virtpulse.clock import SystemClock
 from virtpulse.config.units import Duration

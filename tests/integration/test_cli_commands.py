@@ -113,6 +113,10 @@ def test_positions_are_shown_and_reset(run: Run, tmp_path: Path) -> None:
     assert (end["following"], end["first_needed"], end["lag"]) == (end["end"], end["end"], 0)
 
 
+def test_the_positions_are_shown_whatever_a_sink_makes_of_its_settings(run: Run) -> None:
+    assert run("positions", "show", "--set", "sinks.jsonl.path=no-place-for-the-time.jsonl").code == 0
+
+
 def test_after_a_reset_everything_is_handled_again_and_nothing_is_late(run: Run, tmp_path: Path) -> None:
     lines = [sample(f"h/{number % 3}", float(number)) for number in range(60)]
     run("publish", "samples", write(tmp_path / "s.jsonl", *lines))

@@ -19,7 +19,8 @@ import pytest
 PROGRAM = """
 import asyncio, sys
 import orjson
-from sinks.console import ConsoleSettings, ConsoleSink
+from sinks.console.settings import ConsoleSettings
+from sinks.console.sink import ConsoleSink
 from virtpulse.transports.interface import Batch
 
 def document(host, window):

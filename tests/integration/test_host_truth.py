@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-from producers.host import HostProducer, HostSettings
+from producers.host.producer import HostProducer
+from producers.host.settings import HostSettings
 from virtpulse.clock import SystemClock
 from virtpulse.messages.codec import sample_messages
 from virtpulse.messages.reading import read_sample

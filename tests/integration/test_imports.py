@@ -32,6 +32,18 @@ def test_a_process_that_only_samples_imports_nothing_heavy(tmp_path: Path) -> No
     assert not imported & (HEAVY | {"processors", "sinks"})
 
 
+def test_to_know_every_role_and_its_settings_takes_none_of_what_the_roles_run_on(tmp_path: Path) -> None:
+    program = """
+import sys
+from virtpulse.wiring import SETTINGS
+print(*(settings() for names in SETTINGS.values() for settings in names.values()))
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+    imported = _imported([sys.executable, "-c", program], tmp_path)
+    assert {"producers", "processors", "sinks"} <= imported
+    assert not imported & (HEAVY | {"psutil"})
+
+
 @pytest.mark.slow
 def test_a_processor_imports_neither_a_producer_nor_a_terminal(tmp_path: Path) -> None:
     command = [*COMMAND, "run", "processor", "windows", "--transport", "local:log.db", "--drain"]

@@ -10,7 +10,9 @@ import pytest
 SINK = """
 import asyncio, os, sys, threading
 from pathlib import Path
-from sinks.jsonl import JsonlSettings, JsonlSink, kind
+from sinks.jsonl.settings import JsonlSettings
+from sinks.jsonl.role import ROLE
+from sinks.jsonl.sink import JsonlSink
 from virtpulse.clock import SystemClock
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
@@ -38,7 +40,7 @@ async def main():
     sink = JsonlSink(settings)
     os.write = stuck
     def writes(stopping):
-        return feed(kind(settings), sink, Context(transport, counters, stopping, clock), Until.STOPPED)
+        return feed(ROLE.kind(settings), sink, Context(transport, counters, stopping, clock), Until.STOPPED)
     async def produces(stopping):
         await transport.publish([Outgoing("aggregates", "web-1", b"{}")])
         await stopping.wait()

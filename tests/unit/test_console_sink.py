@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from sinks.console import ConsoleSettings, ConsoleSink, kind
 from sinks.console.reading import read_aggregate
-from sinks.console.sink import shape
+from sinks.console.role import ROLE
+from sinks.console.settings import ConsoleSettings
+from sinks.console.sink import ConsoleSink, shape
 from virtpulse.errors import FatalError, RefusedError, UsageError
 from virtpulse.messages.bounds import MAX_WINDOW_METRICS
 from virtpulse.transports.interface import Batch
@@ -157,9 +158,9 @@ def test_the_format_follows_the_output() -> None:
 
 
 def test_the_console_keeps_no_positions() -> None:
-    assert kind(ConsoleSettings()).group is None
+    assert ROLE.kind(ConsoleSettings()).group is None
 
 
 def test_importing_the_sink_does_not_import_rich() -> None:
-    code = "import sys, sinks.console, sinks.jsonl; sys.exit(any(name.split('.')[0] == 'rich' for name in sys.modules))"
+    code = "import sys, sinks.console.sink, sinks.jsonl.sink; sys.exit(any(name.split('.')[0] == 'rich' for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=30).returncode == 0

@@ -12,9 +12,10 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from producers.host import HostProducer, HostSettings
 from producers.host.guard import Notices
 from producers.host.mounts import Mounts
+from producers.host.producer import HostProducer
+from producers.host.settings import HostSettings
 from virtpulse.catalogue import split_key
 from virtpulse.catalogue.machine import MACHINE_FACTS, MACHINE_METRICS
 from virtpulse.config.units import Duration

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from producers.host import HostSettings
 from producers.host.devices import Devices, device_of
 from producers.host.guard import Notices
-from producers.host.settings import source_from, source_of
+from producers.host.settings import HostSettings, source_from, source_of
 from virtpulse.config.units import Duration
 from virtpulse.messages import bounds
 

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinks.jsonl import JsonlSettings, JsonlSink, kind
+from sinks.jsonl.role import ROLE
 from sinks.jsonl.rotation import RotatingFiles
+from sinks.jsonl.settings import JsonlSettings
+from sinks.jsonl.sink import JsonlSink
 from virtpulse.clock import SystemClock
 from virtpulse.config.units import Duration, Size
 from virtpulse.errors import FatalError, RefusedError, RetryableError, UsageError
@@ -21,7 +23,8 @@ from virtpulse.transports.interface import Batch
 # A program that writes numbered lines as fast as it can and says on standard output up to which; `limit` bounds a file's size.
 WRITER = """
 import asyncio, resource, sys
-from sinks.jsonl import JsonlSettings, JsonlSink
+from sinks.jsonl.settings import JsonlSettings
+from sinks.jsonl.sink import JsonlSink
 from virtpulse.config.units import Size
 from virtpulse.errors import VirtpulseError
 from virtpulse.transports.interface import Batch
@@ -260,4 +263,4 @@ async def test_after_an_error_the_same_call_stores_the_lines_once(tmp_path: Path
 
 
 def test_positions_are_kept_under_the_name_jsonl() -> None:
-    assert kind(JsonlSettings()).group == "jsonl"
+    assert ROLE.kind(JsonlSettings()).group == "jsonl"

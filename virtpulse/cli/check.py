@@ -63,7 +63,7 @@ def _fault(configuration: Configuration, roles: Mapping[wiring.Section, tuple[st
 
 async def _try(configuration: Configuration, roles: Mapping[wiring.Section, tuple[str, ...]]) -> None:
     async with connected(configuration) as transport:
-        wiring.stages(wiring.Setting(configuration, transport, SystemClock()), roles)
+        wiring.stages(wiring.Deployment(configuration, transport, SystemClock()), roles)
 
 
 def _settings(configuration: Configuration, roles: Mapping[wiring.Section, tuple[str, ...]]) -> dict[str, Any]:

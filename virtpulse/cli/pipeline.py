@@ -32,5 +32,5 @@ async def _run(
 ) -> None:
     clock = SystemClock()
     transport = wiring.open_configured(configuration, clock)
-    stages = wiring.stages(wiring.Setting(configuration, transport, clock, until), roles)
+    stages = wiring.stages(wiring.Deployment(configuration, transport, clock, until), roles)
     await run_pipeline(stages, transport, clock, None if duration is None else float(duration), DEADLINE)

@@ -64,7 +64,7 @@ def show(
         common: The options of every command.
     """
     configuration = configured(common or Common())
-    groups = wiring.groups(configuration, SystemClock())
+    groups = wiring.groups(configuration)
     if group is not None:
         _require(group, groups)
     standings = execute(_standings(configuration, list(groups) if group is None else [group]))
@@ -91,7 +91,7 @@ def reset(group: str, /, *, to: To, common: Common | None = None) -> None:
         common: The options of every command.
     """
     configuration = configured(common or Common())
-    groups = wiring.groups(configuration, SystemClock())
+    groups = wiring.groups(configuration)
     _require(group, groups)
     execute(_reset(configuration, group, groups[group], to))
     _log.info("position set", group=group, to=to)

@@ -1,11 +1,16 @@
 """What a role is. Roles are thin: retry, batching, dead letters, counters, health and shutdown are the runtime's."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
+import msgspec
+
+from virtpulse.clock import Clock
 from virtpulse.messages.sample import Sample
 from virtpulse.transports.interface import Batch, Outgoing
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Producer(Protocol):
@@ -97,3 +102,29 @@ class Sink(Protocol):
     async def close(self) -> None:
         """Flush and close the destination."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerRole(Generic[S]):
+    """A producer that the wiring knows. Importing it costs no more than its settings: `make` imports what it needs."""
+
+    settings: type[S]
+    make: Callable[[S, Clock], Producer]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorRole(Generic[S]):
+    """A processor that the wiring knows, as light as `ProducerRole`. `make` returns what makes the processor of a partition."""
+
+    settings: type[S]
+    kind: Callable[[S], ProcessorKind]
+    make: Callable[[S, Clock], Callable[[int], Processor]]
+
+
+@dataclass(frozen=True, slots=True)
+class SinkRole(Generic[S]):
+    """A sink that the wiring knows, as light as `ProducerRole`."""
+
+    settings: type[S]
+    kind: Callable[[S], SinkKind]
+    make: Callable[[S, Clock], Sink]
