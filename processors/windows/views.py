@@ -130,11 +130,7 @@ class Views(Columns):
 
     def add(self, source: str, view: str | UnsetType) -> View:
         """Check and register a view that was not known. Raises InvalidError."""
-        if (
-            len(source) > bounds.MAX_SOURCE_CHARS
-            or source.count("/") >= bounds.MAX_SOURCE_SEGMENTS
-            or not bounds.SOURCE.fullmatch(source)
-        ):
+        if not bounds.is_source(source):
             msg = "source is wrong"
             raise InvalidError(field="source", reason=msg)
         if view is not UNSET and not bounds.VIEW.fullmatch(view):

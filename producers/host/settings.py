@@ -37,7 +37,7 @@ class HostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not _SHORTEST <= self.interval <= bounds.MAX_INTERVAL:
             msg = f"interval must be from 10ms to {bounds.MAX_INTERVAL / 86_400:g}d, got {float(self.interval):g} s"
             raise ValueError(msg)
-        if self.source and not _is_source(self.source):
+        if self.source and not bounds.is_source(self.source):
             msg = (
                 f"source must be empty or a path of 1 to {bounds.MAX_SOURCE_SEGMENTS} segments of [A-Za-z0-9._:-], "
                 f"as host or host/guest, of at most {bounds.MAX_SOURCE_CHARS} characters, got {self.source[:80]!r}"
@@ -53,12 +53,4 @@ def source_of(settings: HostSettings) -> str:
 def source_from(host_name: str) -> str:
     """Return a host name as one segment of a source; what a source may not hold becomes `-`."""
     cleaned = _NOT_IN_A_SOURCE.sub("-", host_name).strip("-")[: bounds.MAX_SOURCE_CHARS]
-    return cleaned if _is_source(cleaned) else "localhost"
-
-
-def _is_source(text: str) -> bool:
-    return (
-        len(text) <= bounds.MAX_SOURCE_CHARS
-        and text.count("/") < bounds.MAX_SOURCE_SEGMENTS
-        and bounds.SOURCE.fullmatch(text) is not None
-    )
+    return cleaned if bounds.is_source(cleaned) else "localhost"

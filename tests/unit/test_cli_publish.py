@@ -103,6 +103,7 @@ def test_a_bad_line_is_told_with_its_number_and_gives_nothing(content: bytes, ca
         (b"nope", ""),
         (b'{"source": 3}', ""),
         (b'{"source": "../x"}', ""),
+        (b'{"source": "a/a/a/a/a/a/a/a/a"}', ""),
         (b"\xff", ""),
         (b"[" * 100_000, ""),
     ],

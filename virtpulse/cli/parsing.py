@@ -92,5 +92,4 @@ def _host_in(content: bytes) -> str:
         source = _NAMED.decode(content).source
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    known = len(source) <= bounds.MAX_SOURCE_CHARS and bounds.SOURCE.fullmatch(source)
-    return host_of(source) if known else ""
+    return host_of(source) if bounds.is_source(source) else ""

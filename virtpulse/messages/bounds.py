@@ -22,3 +22,8 @@ SOURCE: Final = re.compile(r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._:-]+(?:/(?!\.{1,2}(?
 VIEW: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 METRIC_NAME: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 DEVICE: Final = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+")
+
+
+def is_source(text: str) -> bool:
+    """Say whether `text` is a source: a path of segments, neither too long nor too deep."""
+    return len(text) <= MAX_SOURCE_CHARS and text.count("/") < MAX_SOURCE_SEGMENTS and SOURCE.fullmatch(text) is not None

@@ -126,12 +126,7 @@ def _check_names_once(parsed: dict[str, Any]) -> None:
 
 
 def _check_source(field: str, value: object) -> None:
-    if (
-        not isinstance(value, str)
-        or len(value) > bounds.MAX_SOURCE_CHARS
-        or value.count("/") >= bounds.MAX_SOURCE_SEGMENTS
-        or not bounds.SOURCE.fullmatch(value)
-    ):
+    if not (isinstance(value, str) and bounds.is_source(value)):
         _wrong(field, value)
 
 
