@@ -5,11 +5,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from virtpulse.errors import InvalidError
-from virtpulse.messages.reading import WHOLE, documents
+from virtpulse.messages.reading import lines
 from virtpulse.transports.interface import MAX_MESSAGE_BYTES, Batch
 
 _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
-_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")  # in JSON a line end can only stand between tokens
 
 
 class Documents(NamedTuple):
@@ -29,19 +28,14 @@ def split(batch: Batch) -> Documents:
     found = Documents([], [], {})
     for index, value in enumerate(batch.values):
         try:
-            lines = [_line(document) for document in documents(value, MAX_MESSAGE_BYTES)] if value else []
+            documents = lines(value, MAX_MESSAGE_BYTES)
+            for document in documents:
+                _ANY.decode(document)
         except InvalidError as error:
             found.refused[index] = error.reason
-            continue
-        found.lines.extend(lines)
-        found.indexes.extend([index] * len(lines))
+        except (msgspec.DecodeError, RecursionError) as error:
+            found.refused[index] = f"message must be JSON: {error}"
+        else:
+            found.lines.extend(documents)
+            found.indexes.extend([index] * len(documents))
     return found
-
-
-def _line(document: bytes) -> bytes:
-    try:
-        _ANY.decode(document)
-    except (msgspec.DecodeError, RecursionError) as error:
-        reason = f"message must be JSON: {error}"
-        raise InvalidError(WHOLE, reason) from None
-    return document.strip(b" \t\r\n").translate(_ONE_LINE)

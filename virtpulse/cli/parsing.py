@@ -11,6 +11,7 @@ from virtpulse.cli.lines import Line
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
 from virtpulse.messages import bounds
+from virtpulse.messages.codec import joined
 from virtpulse.messages.reading import documents, read_sample
 from virtpulse.messages.sample import host_of
 from virtpulse.topics import SAMPLES
@@ -48,8 +49,7 @@ def parse_samples(line: Line, tally: Tally) -> Iterator[Ready]:
     """Yield a message for each run of good samples of one host; the bad ones are told to `tally`."""
     for host, run in groupby(_good_documents(line, tally), key=lambda good: good.host):
         found = list(run)
-        raws = [good.raw for good in found]
-        value = raws[0] if len(raws) == 1 else b"[" + b",".join(raws) + b"]"
+        value = joined([good.raw for good in found])
         yield Ready(line.number, Outgoing(SAMPLES, host, value), len(found), found[0].time)
 
 

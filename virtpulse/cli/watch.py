@@ -18,7 +18,7 @@ from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
-from virtpulse.messages.reading import documents
+from virtpulse.messages.reading import lines
 from virtpulse.messages.sample import MAPS
 from virtpulse.runtime.closing import closing
 from virtpulse.runtime.context import Context
@@ -33,7 +33,6 @@ app = App(name="watch")
 From = Literal["start", "now"]
 
 _BATCH: Final = 500
-_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")  # in JSON a line end can only stand between tokens
 _PRETTY: Final[Mapping[TopicName, Callable[[Mapping[str, Any]], str]]] = {
     "samples": pretty.sample_line,
     "aggregates": pretty.aggregate_line,
@@ -78,16 +77,16 @@ class Printer:
 
     def _lines(self, batch: Batch) -> Iterator[str | bytes]:
         for message in batch:
-            for raw, document in _documents(message):
+            for line, document in _documents(message):
                 taken = self.filter.take(document) if self.left > 0 else None
                 if taken is not None:
                     self.left -= 1
-                    yield self._line(raw, document, taken)
+                    yield self._line(line, document, taken)
 
-    def _line(self, raw: bytes, document: dict[str, Any], taken: dict[str, Any]) -> str | bytes:
+    def _line(self, line: bytes, document: dict[str, Any], taken: dict[str, Any]) -> str | bytes:
         if self.pretty is not None:
             return fitted(self.pretty(taken))
-        return raw.translate(_ONE_LINE) if taken is document else msgspec.json.encode(taken)
+        return line if taken is document else msgspec.json.encode(taken)
 
 
 @app.default
@@ -144,14 +143,14 @@ async def _follow(configuration: Configuration, topic: TopicName, start: Start, 
 
 
 def _documents(message: Message) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Yield the documents of a message; what is none, such as a line sent raw, is said in the log."""
+    """Yield the documents of a message, each with its line; what is none, such as a line sent raw, is said in the log."""
     try:
-        found = [(raw, msgspec.json.decode(raw)) for raw in documents(message.value, MAX_MESSAGE_BYTES)] if message.value else []
+        found = [(line, msgspec.json.decode(line)) for line in lines(message.value, MAX_MESSAGE_BYTES)]
     except (InvalidError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         _log.warning("not shown: message is not JSON", topic=message.topic, position=message.position, reason=str(error))
         return
-    for raw, document in found:
+    for line, document in found:
         if isinstance(document, dict):
-            yield raw, document
+            yield line, document
         else:
             _log.warning("not shown: document is no object", topic=message.topic, position=message.position)

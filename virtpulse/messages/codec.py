@@ -24,6 +24,11 @@ def decode(value: bytes, kind: type[T]) -> T:
     return msgspec.json.decode(value, type=kind)
 
 
+def joined(contents: Sequence[bytes]) -> bytes:
+    """Return one message of documents that are JSON already, at least one: the document itself, or an array of them."""
+    return contents[0] if len(contents) == 1 else b"[" + b",".join(contents) + b"]"
+
+
 def sample_messages(samples: Sequence[Sample]) -> list[Outgoing]:
     """Return messages for samples in their order: an array for neighbours of one host, split at the largest message."""
     messages: list[Outgoing] = []
@@ -32,15 +37,11 @@ def sample_messages(samples: Sequence[Sample]) -> list[Outgoing]:
     for sample in samples:
         value = encode(sample)
         if run and (host_of(sample.source) != host or size + len(value) + 2 > MAX_MESSAGE_BYTES):
-            messages.append(_joined(host, run))
+            messages.append(Outgoing(SAMPLES, host, joined(run)))
             run, size = [], 0
         host = host_of(sample.source)
         run.append(value)
         size += len(value) + 1
     if run:
-        messages.append(_joined(host, run))
+        messages.append(Outgoing(SAMPLES, host, joined(run)))
     return messages
-
-
-def _joined(host: str, values: Sequence[bytes]) -> Outgoing:
-    return Outgoing(SAMPLES, host, values[0] if len(values) == 1 else b"[" + b",".join(values) + b"]")

@@ -18,6 +18,7 @@ WHOLE: Final = "message"  # the field that is named where no single one is wrong
 _RAW_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _SAMPLE: Final = msgspec.json.Decoder(Sample)
 _WHOLE_NUMBER: Final = re.compile(r"(?<![\w.])(-?\d+)\.0(?![\w.])")
+_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")  # in JSON a line end can only stand between tokens
 _ENDED: Final = get_args(Ended)
 _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -49,6 +50,15 @@ def documents(value: bytes, most_bytes: int = bounds.MAX_MESSAGE_BYTES) -> list[
     if len(found) > bounds.MAX_DOCUMENTS:
         _refuse(WHOLE, f"message must be an array of at most {bounds.MAX_DOCUMENTS} documents, got {len(found)}")
     return found
+
+
+def lines(value: bytes, most_bytes: int) -> list[bytes]:
+    """Return the documents of a message of at most `most_bytes`, each as one line, byte for byte as they stand in it.
+
+    An empty message holds none. Whether an only document is JSON is not looked at. Raises InvalidError as `documents`.
+    """
+    found = documents(value, most_bytes) if value else []
+    return [document.strip(b" \t\r\n").translate(_ONE_LINE) for document in found]
 
 
 def read_sample(raw: bytes) -> Sample:
