@@ -8,8 +8,8 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from sinks.console.severity import Family, badness
-from sinks.console.wording import is_level
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
+from virtpulse.wording import is_level
 
 HISTORY: Final = 60  # windows
 _GAP: Final = math.nan

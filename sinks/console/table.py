@@ -14,9 +14,9 @@ from sinks.console.glyphs import bar, scale, sparkline
 from sinks.console.row import Measure, Row
 from sinks.console.severity import Family, Level, level
 from sinks.console.text_lines import extent, figure
-from sinks.console.wording import duration
 from virtpulse.clock import Clock
 from virtpulse.printable import printable
+from virtpulse.wording import duration
 
 _STYLES: Final = {Level.NORMAL: "green", Level.WARNING: "yellow", Level.CRITICAL: "bold red"}
 _PLAIN: Final = "cyan"  # figures that have no good or bad

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from sinks.console.output import Output
 from sinks.console.reading import read_aggregate
 from sinks.console.row import Measure, Row, metrics
-from sinks.console.wording import amount, duration, percent, span
 from virtpulse.errors import InvalidError
 from virtpulse.messages.aggregate import Aggregate
 from virtpulse.printable import printable
+from virtpulse.wording import amount, duration, percent, span
 
 _SOURCE_WIDTH = 16
 _KEY_WIDTH = 44

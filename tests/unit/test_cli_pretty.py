@@ -17,12 +17,17 @@ fields = st.sampled_from(["source", "view", "time", "first", "last", "end", "end
 
 def test_a_sample_shows_its_ratios() -> None:
     document = {"source": "a", "view": "logs", "resources": {"x": [1, 4], "y": [0, 0]}, "timings": {"t": [0.5, 100]}}
-    assert pretty.sample_line(document) == "?  a (logs)  x 25.0 %  y -  t 5 ms"
+    assert pretty.sample_line(document) == "?  a (logs)  x 25.0 %  y –  t 5 ms"  # noqa: RUF001 the sign that the table shows
 
 
 def test_an_aggregate_shows_ratios_and_means() -> None:
-    document = {"source": "a", "resources": {"x": {"ratio": 12.34}, "y": {"ratio": None}}, "timings": {"t": {"mean": 2.5}}}
-    assert pretty.aggregate_line(document) == "?  a  x 12.3 %  y -  t 2.5 s"
+    document = {"source": "a", "resources": {"x": {"ratio": 12.34}, "y": {"ratio": None}}, "timings": {"t": {"mean": 2.5e-5}}}
+    assert pretty.aggregate_line(document) == "?  a  x 12.3 %  y –  t 25 µs"  # noqa: RUF001 the sign that the table shows
+
+
+def test_a_ratio_that_no_number_can_hold_is_shown_as_none() -> None:
+    document = {"source": "a", "resources": {"x": {"ratio": 10**400}}, "timings": {"t": {"mean": 10**400}}}
+    assert pretty.aggregate_line(document) == "?  a  x –  t –"  # noqa: RUF001 the sign that the table shows
 
 
 def test_a_source_that_ended_says_how() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sinks.console.columns import share
 from sinks.console.glyphs import bar, scale, sparkline
 from sinks.console.severity import Family, Level, badness, level
-from sinks.console.wording import amount, duration, number, percent, span
 from virtpulse.printable import printable
+from virtpulse.wording import amount, duration, number, percent, span
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 FIGURES = st.floats(min_value=0, max_value=1e12)

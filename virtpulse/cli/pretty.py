@@ -7,6 +7,7 @@ from typing import Any
 from virtpulse.messages.bounds import MAX_AMOUNT
 from virtpulse.messages.sample import MAPS
 from virtpulse.printable import printable
+from virtpulse.wording import duration, percent
 
 
 def sample_line(document: Mapping[str, Any]) -> str:
@@ -55,20 +56,16 @@ def _time(seconds: object) -> str:
 def _pair(pair: object, *, timing: bool) -> str:
     match pair:
         case [int() | float() as part, int() | float() as whole] if whole and max(abs(part), abs(whole)) <= MAX_AMOUNT:
-            return _seconds(part / whole) if timing else f"{100 * part / whole:.1f} %"
+            return duration(part / whole) if timing else percent(100 * part / whole)
         case _:
-            return "-"
+            return percent(None)
 
 
 def _value(cell: object) -> str:
     match cell:
-        case {"ratio": int() | float() as ratio}:
-            return f"{ratio:.1f} %"
-        case {"mean": int() | float() as mean}:
-            return _seconds(mean)
+        case {"ratio": int() | float() as ratio} if abs(ratio) <= MAX_AMOUNT:
+            return percent(ratio)
+        case {"mean": int() | float() as mean} if abs(mean) <= MAX_AMOUNT:
+            return duration(mean)
         case _:
-            return "-"
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+            return percent(None)

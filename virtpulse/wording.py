@@ -14,7 +14,7 @@ _TIMES: Final = ((1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (1e-6, 1e6, "µs"), (0.0, 1
 
 def percent(ratio: float | None) -> str:
     """Return a ratio as `41.3 %`, in at most 8 characters."""
-    return f"{number(ratio)} %" if ratio is not None else _NO_VALUE
+    return _NO_VALUE if ratio is None or not math.isfinite(ratio) else f"{number(ratio)} %"
 
 
 def number(value: float) -> str:
