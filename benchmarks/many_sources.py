@@ -8,7 +8,7 @@ from typing import Final
 from benchmarks.figures import Figure
 from benchmarks.fleet import Fleet
 from processors.windows.settings import WindowsSettings
-from virtpulse.config.units import Duration
+from virtpulse.units import Duration
 
 _MANY: Final = 100_000
 _FEW: Final = 1_000

@@ -10,8 +10,8 @@ from benchmarks.figures import Figure
 from benchmarks.fleet import Fleet
 from benchmarks.timing import seconds_of
 from processors.windows.settings import WindowsSettings
-from virtpulse.config.units import Duration
 from virtpulse.transports.interface import Batch
+from virtpulse.units import Duration
 
 _SOURCES: Final = 1_000
 _SECONDS: Final = 10  # of a round: with windows of 10 s every source closes one

@@ -10,8 +10,8 @@ from typing import Any, Final, Literal, TextIO, cast
 
 import orjson
 
-from virtpulse.config.secrets import redact
 from virtpulse.printable import printable
+from virtpulse.redaction import redact
 
 _TRACES: Final = frozenset({"exception", "stack"})  # the values of several lines
 

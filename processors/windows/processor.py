@@ -8,7 +8,7 @@ import orjson
 from processors.windows.engine import Engine, Late, Outcome
 from processors.windows.settings import WindowsSettings
 from virtpulse.clock import Clock
-from virtpulse.messages.deadletter import dead_letter
+from virtpulse.runtime.outgoing import dead_letter
 from virtpulse.runtime.roles import Output
 from virtpulse.topics import LATE, SAMPLES
 from virtpulse.transports.interface import Batch, Message, Outgoing

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from virtpulse.config.units import Duration
 from virtpulse.errors import UsageError
+from virtpulse.units import Duration
 
 _LONGEST = 366 * 86_400.0
 _MOST_OVERLAPPING = 1_000

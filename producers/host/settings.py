@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from virtpulse.config.units import Duration
 from virtpulse.messages import bounds
+from virtpulse.units import Duration
 
 _SHORTEST: Final = 0.01
 _NOT_IN_A_SOURCE: Final = re.compile(r"[^A-Za-z0-9._:-]+")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from virtpulse.config.units import Duration
+from virtpulse.units import Duration
 
 Format = Literal["auto", "live", "lines", "json"]
 

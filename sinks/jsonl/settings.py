@@ -8,9 +8,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from virtpulse.config.units import Duration, Size
 from virtpulse.errors import UsageError
 from virtpulse.topics import AGGREGATES, TopicName
+from virtpulse.units import Duration, Size
 
 _TIME: Final = "%Y%m%dT%H%M%S.%fZ"
 _TIME_PATTERN: Final = r"(?P<time>\d{8}T\d{6}\.\d{6}Z)"

@@ -6,8 +6,8 @@ from producers.host.producer import HostProducer
 from producers.host.settings import HostSettings
 from virtpulse.catalogue import FACTS, metric
 from virtpulse.clock import SystemClock
-from virtpulse.config.units import Duration
 from virtpulse.messages.sample import MAPS, Sample
+from virtpulse.units import Duration
 
 
 async def _second_sample() -> Sample:

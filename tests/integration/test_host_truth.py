@@ -17,9 +17,9 @@ import pytest
 from producers.host.producer import HostProducer
 from producers.host.settings import HostSettings
 from virtpulse.clock import SystemClock
-from virtpulse.messages.codec import sample_messages
 from virtpulse.messages.reading import read_sample
 from virtpulse.messages.sample import MAPS, Pair, Sample
+from virtpulse.runtime.outgoing import sample_messages
 
 pytestmark = pytest.mark.slow
 

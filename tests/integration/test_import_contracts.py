@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("virtpulse", "producers", "processors", "sinks")
 ROLES = "Producers, processors and sinks never import one another"
 CORE = "In the core only the wiring imports roles"
+LAYERS = "In the core each layer imports only those below it"
 
 
 @pytest.fixture
@@ -34,8 +35,12 @@ def _lint(tree: Path) -> subprocess.CompletedProcess[str]:
         ("producers/wrong.py", "import processors.windows.settings", ROLES),
         ("sinks/wrong.py", "import producers.host.settings", ROLES),
         ("processors/wrong.py", "from sinks import console", ROLES),
-        ("virtpulse/wrong.py", "import producers", CORE),
+        ("virtpulse/catalogue/wrong.py", "import producers", CORE),
         ("virtpulse/runtime/wrong.py", "from sinks.console import settings", CORE),
+        ("virtpulse/messages/wrong.py", "import virtpulse.transports.interface", LAYERS),
+        ("virtpulse/runtime/wrong.py", "from virtpulse.config.settings import Settings", LAYERS),
+        ("virtpulse/transports/wrong.py", "import virtpulse.config.secrets", LAYERS),
+        ("virtpulse/wrong.py", "import os", LAYERS),
         ("virtpulse/runtime/wrong.py", "from aiokafka import AIOKafkaProducer", "Only the Kafka adapter imports aiokafka"),
         ("sinks/wrong.py", "import aiomqtt", "Only the MQTT adapter imports aiomqtt and paho"),
         ("producers/wrong.py", "import paho.mqtt.client", "Only the MQTT adapter imports aiomqtt and paho"),

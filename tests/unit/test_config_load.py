@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from virtpulse.config.load import Configuration, Origin, load
 from virtpulse.config.secrets import Secret
-from virtpulse.config.units import Duration, Size
 from virtpulse.errors import UsageError
+from virtpulse.units import Duration, Size
 
 
 class Windows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from virtpulse.config.secrets import MASK, Secret, redact
+from virtpulse.config.secrets import Secret
 from virtpulse.errors import UsageError
+from virtpulse.redaction import MASK, redact
 
 
 def test_a_variable_is_read_when_the_secret_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

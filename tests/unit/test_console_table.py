@@ -14,8 +14,8 @@ from sinks.console.row import Row
 from sinks.console.settings import ConsoleSettings
 from sinks.console.table import LiveTable
 from virtpulse.clock import Clock
-from virtpulse.config.units import Duration
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
+from virtpulse.units import Duration
 
 START = 1_795_000_000.0
 

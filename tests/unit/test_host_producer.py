@@ -18,9 +18,9 @@ from producers.host.producer import HostProducer
 from producers.host.settings import HostSettings
 from virtpulse.catalogue import split_key
 from virtpulse.catalogue.machine import MACHINE_FACTS, MACHINE_METRICS
-from virtpulse.config.units import Duration
 from virtpulse.messages.codec import encode
 from virtpulse.messages.sample import MAPS, Sample
+from virtpulse.units import Duration
 
 CASES = Path(__file__).parent / "cases" / "host"
 NAMES = sorted(path.name for path in CASES.iterdir())

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from producers.host.devices import Devices, device_of
 from producers.host.guard import Notices
 from producers.host.settings import HostSettings, source_from, source_of
-from virtpulse.config.units import Duration
 from virtpulse.messages import bounds
+from virtpulse.units import Duration
 
 
 def test_without_a_source_the_samples_carry_this_machines_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,16 +16,16 @@ from sinks.jsonl.rotation import RotatingFiles
 from sinks.jsonl.settings import JsonlSettings
 from sinks.jsonl.sink import JsonlSink
 from virtpulse.clock import SystemClock
-from virtpulse.config.units import Duration, Size
 from virtpulse.errors import FatalError, RefusedError, RetryableError, UsageError
 from virtpulse.transports.interface import Batch
+from virtpulse.units import Duration, Size
 
 # A program that writes numbered lines as fast as it can and says on standard output up to which; `limit` bounds a file's size.
 WRITER = """
 import asyncio, resource, sys
 from sinks.jsonl.settings import JsonlSettings
 from sinks.jsonl.sink import JsonlSink
-from virtpulse.config.units import Size
+from virtpulse.units import Size
 from virtpulse.errors import VirtpulseError
 from virtpulse.transports.interface import Batch
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from virtpulse.clock import SystemClock
-from virtpulse.config.units import Duration, Size
 from virtpulse.topics import LATE, SAMPLES, SOURCES, TOPICS, Topic
 from virtpulse.transports.interface import Assigned, Batch, Outgoing, Position, Start
 from virtpulse.transports.local import retention
@@ -20,6 +19,7 @@ from virtpulse.transports.local.retention import STEP_ROWS, TOMBSTONE_SECONDS, B
 from virtpulse.transports.local.schema import open_database
 from virtpulse.transports.local.settings import LocalSettings, TopicSettings, TopicsSettings
 from virtpulse.transports.local.transport import LocalTransport
+from virtpulse.units import Duration, Size
 
 FOREVER = 1e12
 

@@ -9,8 +9,9 @@ import warnings
 
 import pytest
 
-from virtpulse.config.secrets import MASK, Secret
+from virtpulse.config.secrets import Secret
 from virtpulse.logs import configure, get_logger
+from virtpulse.redaction import MASK
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +161,6 @@ for format in ("json", "console"):
     get_logger("a").info("hello")
 assert not {"rich", "numpy"} & set(sys.modules)
 import rich
-from virtpulse.config.secrets import redact
+from virtpulse.redaction import redact
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)

@@ -14,12 +14,12 @@ from virtpulse.errors import InvalidError
 from virtpulse.messages import bounds
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
 from virtpulse.messages.asyncapi import asyncapi
-from virtpulse.messages.codec import encode, sample_messages
-from virtpulse.messages.deadletter import dead_letter
+from virtpulse.messages.codec import encode
 from virtpulse.messages.reading import read_sample
 from virtpulse.messages.sample import Sample
 from virtpulse.messages.schema import schemas
 from virtpulse.messages.source import Source
+from virtpulse.runtime.outgoing import dead_letter, sample_messages
 from virtpulse.topics import TOPICS
 from virtpulse.transports.interface import Message
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from processors.windows.engine import Engine, Outcome
 from processors.windows.settings import WindowsSettings
-from virtpulse.config.units import Duration
 from virtpulse.transports.interface import Batch
+from virtpulse.units import Duration
 
 BASE = 1_795_417_000
 Document = dict[str, Any]

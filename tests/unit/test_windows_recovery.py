@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from processors.windows.processor import WindowsProcessor
 from processors.windows.settings import WindowsSettings
-from virtpulse.config.units import Duration
 from virtpulse.runtime.roles import Output
 from virtpulse.transports.interface import Batch, Outgoing
+from virtpulse.units import Duration
 
 BASE = 1_795_417_000
 SIZE, HOP, LATENESS = 10.0, 5.0, 5.0

@@ -14,10 +14,11 @@ from virtpulse.cli.executing import connected, execute
 from virtpulse.cli.printing import prints_json, put_lines
 from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
-from virtpulse.config.secrets import Secret, redact
-from virtpulse.config.units import Duration, Size
+from virtpulse.config.secrets import Secret
 from virtpulse.errors import UsageError, VirtpulseError
 from virtpulse.printable import printable
+from virtpulse.redaction import redact
+from virtpulse.units import Duration, Size
 
 app = App(name="check")
 

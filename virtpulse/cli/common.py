@@ -8,9 +8,9 @@ from typing import Annotated, Final
 from cyclopts import Group, Parameter
 
 from virtpulse.config.load import Configuration, Origin, load
-from virtpulse.config.units import Duration
 from virtpulse.errors import UsageError
 from virtpulse.logs import LogFormat, configure
+from virtpulse.units import Duration
 from virtpulse.wiring import SETTINGS
 
 COMMON: Final = Group("Common options", sort_key=100)

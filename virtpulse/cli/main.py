@@ -11,9 +11,9 @@ from typing import Final
 from cyclopts import App, CycloptsError, Parameter
 
 from virtpulse import __version__
-from virtpulse.config.secrets import redact
 from virtpulse.errors import UsageError, VirtpulseError
 from virtpulse.printable import printable
+from virtpulse.redaction import redact
 
 DONE: Final = 0
 FAILED: Final = 1

@@ -7,9 +7,9 @@ from typing import Final
 from virtpulse import wiring
 from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
-from virtpulse.config.units import Duration
 from virtpulse.runtime.pipeline import run_pipeline
 from virtpulse.runtime.until import Until
+from virtpulse.units import Duration
 
 DEADLINE: Final = 10.0  # seconds that a shutdown may take
 

@@ -11,9 +11,10 @@ import orjson
 
 from virtpulse.config.layers import Layer, Written
 from virtpulse.config.lines import KeyPath
-from virtpulse.config.secrets import MASK, Secret, redact
-from virtpulse.config.units import Duration, Size
+from virtpulse.config.secrets import Secret
 from virtpulse.errors import UsageError
+from virtpulse.redaction import MASK, redact
+from virtpulse.units import Duration, Size
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from virtpulse.config.lines import KeyPath, key_lines
-from virtpulse.config.secrets import redact
 from virtpulse.errors import UsageError
+from virtpulse.redaction import redact
 
 CONFIG_VARIABLE: Final = "VIRTPULSE_CONFIG"
 

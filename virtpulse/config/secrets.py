@@ -1,21 +1,15 @@
 """Secrets: values that are resolved when they are used and shown nowhere."""
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import Final
 
 from virtpulse.errors import UsageError
-
-MASK: Final = "***"
+from virtpulse.redaction import MASK, hide
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _FILE: Final = "file:"
-_ADDRESS: Final = re.compile(r"""(?<=://)(?:(?!(?<!\\)"[],:}])\S)+""")  # it ends where a JSON string does, as in a log line
-_SHORTEST: Final = 4  # hiding every occurrence of a shorter text would make logs unreadable and hide nothing
-
-_revealed: set[str] = set()
 
 
 class Secret:
@@ -32,8 +26,7 @@ class Secret:
     def reveal(self) -> str:
         """Return the secret itself; from then on `redact` hides it. Raises UsageError where it cannot be had."""
         value = self._resolve()
-        if len(value) >= _SHORTEST:
-            _revealed.update((value, json.dumps(value)[1:-1]))
+        hide(value)
         return value
 
     @property
@@ -66,20 +59,6 @@ class Secret:
 
     def __str__(self) -> str:
         return MASK
-
-
-def redact(text: str) -> str:
-    """Return `text` without the users and passwords of its URLs and without any secret that was revealed."""
-    hidden = _ADDRESS.sub(_without_credentials, text)
-    for value in sorted(_revealed, key=len, reverse=True):
-        hidden = hidden.replace(value, MASK)
-    return hidden
-
-
-def _without_credentials(address: re.Match[str]) -> str:
-    """Mask everything before the last @: a password may itself hold any of `:/@`, and a user may be a token."""
-    _, at, host = address[0].rpartition("@")
-    return f"{MASK}@{host}" if at else host
 
 
 def _read(path: Path) -> str:

@@ -3,12 +3,6 @@
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from virtpulse.errors import InvalidError
-from virtpulse.messages.bounds import DEAD_LETTER_BYTES
-from virtpulse.messages.codec import encode
-from virtpulse.topics import DEADLETTERS
-from virtpulse.transports.interface import Message, Outgoing
-
 
 class DeadLetter(msgspec.Struct, gc=False, kw_only=True):
     r"""Why a document was refused, where it came from, and its beginning.
@@ -25,19 +19,3 @@ class DeadLetter(msgspec.Struct, gc=False, kw_only=True):
     time: float
     message: str
     index: int | UnsetType = UNSET
-
-
-def dead_letter(origin: Message, error: InvalidError, *, index: int | None = None, value: bytes | None = None) -> Outgoing:
-    """Return the dead letter for `origin`, or for the document `value` with number `index` of its array."""
-    content = origin.value if value is None else value
-    letter = DeadLetter(
-        reason=error.reason,
-        field=error.field,
-        topic=origin.topic,
-        partition=origin.partition,
-        position=origin.position,
-        time=origin.time,
-        index=UNSET if index is None else index,
-        message=bytes(content[:DEAD_LETTER_BYTES]).decode("utf-8", "backslashreplace"),
-    )
-    return Outgoing(DEADLETTERS, origin.key, encode(letter), origin.partition)

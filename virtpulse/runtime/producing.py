@@ -7,11 +7,11 @@ from typing import Final
 
 from virtpulse.errors import RefusedError, RetryableError, VirtpulseError
 from virtpulse.logs import get_logger
-from virtpulse.messages.codec import sample_messages
 from virtpulse.runtime.backoff import Backoff, Trouble
 from virtpulse.runtime.closing import closing_generator
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.outbox import Outbox
+from virtpulse.runtime.outgoing import sample_messages
 from virtpulse.runtime.refusals import letters_for_outgoing
 from virtpulse.runtime.roles import Producer
 from virtpulse.runtime.waiting import cancelled, pause, until_stopped

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
 from virtpulse.messages.bounds import MAX_SOURCE_CHARS
-from virtpulse.messages.deadletter import dead_letter
 from virtpulse.runtime.counters import Counters
+from virtpulse.runtime.outgoing import dead_letter
 from virtpulse.topics import DEADLETTERS
 from virtpulse.transports.interface import Message, Outgoing
 

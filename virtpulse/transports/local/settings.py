@@ -2,7 +2,7 @@
 
 import msgspec
 
-from virtpulse.config.units import Duration, Size
+from virtpulse.units import Duration, Size
 
 
 class TopicSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from virtpulse.config.units import Duration, Size
+from virtpulse.units import Duration, Size
 
 
 @pytest.mark.parametrize(
