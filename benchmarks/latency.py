@@ -12,6 +12,7 @@ import orjson
 from benchmarks.figures import Figure
 from benchmarks.processes import program, running, virtpulse
 from benchmarks.timing import percentile
+from virtpulse.clock import SystemClock
 from virtpulse.topics import AGGREGATES, SAMPLES
 from virtpulse.transports.interface import Start, Transport
 from virtpulse.transports.open import open_transport
@@ -38,7 +39,7 @@ def _round() -> list[float]:
 
 
 async def _delays(log: Path) -> list[float]:
-    transport = open_transport(f"local:{log}")
+    transport = open_transport(f"local:{log}", SystemClock())
     await transport.start()
     with running(virtpulse(log, "run", "processor", "windows", *_SETTINGS)):
         await asyncio.sleep(2.0)  # the worker is up and owns its partition: what is measured is not its start

@@ -14,6 +14,7 @@ from typing import Final
 from benchmarks.figures import Figure
 from benchmarks.messages import sample
 from benchmarks.timing import seconds_of
+from virtpulse.clock import SystemClock
 from virtpulse.topics import SAMPLES
 from virtpulse.transports.interface import Outgoing, Start
 from virtpulse.transports.open import open_transport
@@ -74,7 +75,7 @@ def _raw_read(path: Path) -> None:
 
 
 async def _write(path: Path, some: Batches) -> float:
-    transport = open_transport(f"local:{path}")
+    transport = open_transport(f"local:{path}", SystemClock())
     await transport.start()
     begin = time.perf_counter()
     for messages in some:
@@ -85,7 +86,7 @@ async def _write(path: Path, some: Batches) -> float:
 
 
 async def _read(path: Path, count: int) -> float:
-    transport = open_transport(f"local:{path}")
+    transport = open_transport(f"local:{path}", SystemClock())
     await transport.start()
     begin = time.perf_counter()
     follower = await transport.follow([SAMPLES], Start.BEGINNING)

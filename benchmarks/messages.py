@@ -8,7 +8,6 @@ import orjson
 
 from virtpulse.transports.interface import Batch
 
-READINGS: Final = 20
 _VARIANTS: Final = 997  # a prime, so that no source meets the same numbers at a regular distance
 _random: Final = random.Random(20)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from benchmarks.figures import Figure
 from benchmarks.processes import memory_growth, running, virtpulse
+from virtpulse.clock import SystemClock
 from virtpulse.topics import SAMPLES
 from virtpulse.transports.interface import Outgoing, Transport
 from virtpulse.transports.open import open_transport
@@ -57,7 +58,7 @@ def _record(path: Path) -> None:
 
 async def _opening(log: Path) -> float:
     begin = time.perf_counter()
-    transport = open_transport(f"local:{log}")
+    transport = open_transport(f"local:{log}", SystemClock())
     await transport.start()
     taken = time.perf_counter() - begin
     await transport.close()
@@ -74,7 +75,7 @@ def _ready_figures(empty: Path, full: Path) -> Iterator[Figure]:
 
 async def _ready(log: Path) -> float:
     """Return the seconds from starting the command to its first line, while samples are published all the time."""
-    transport = open_transport(f"local:{log}")
+    transport = open_transport(f"local:{log}", SystemClock())
     await transport.start()
     begin = time.perf_counter()
     with running(virtpulse(log, "watch", "samples", "--from", "now", "--count", "1", "--json")) as watch:

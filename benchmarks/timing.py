@@ -16,12 +16,6 @@ def seconds_of(work: Work, clock: Clock = time.process_time) -> float:
     return clock() - begin
 
 
-def best_of(rounds: int, works: Sequence[Work], clock: Clock = time.process_time) -> list[float]:
-    """Call each of `works` in turn, `rounds` times over, and return the shortest seconds of each."""
-    taken = [[seconds_of(work, clock) for work in works] for _ in range(rounds)]
-    return [min(column) for column in zip(*taken, strict=True)]
-
-
 def percentile(values: Sequence[float], percent: float) -> float:
     """Return the smallest value that is not exceeded by `percent` percent of the values."""
     ordered = sorted(values)

@@ -12,6 +12,7 @@ import orjson
 from benchmarks.figures import Figure
 from benchmarks.processes import program, running, thread_cpu_seconds, virtpulse
 from benchmarks.timing import percentile
+from virtpulse.clock import SystemClock
 from virtpulse.topics import SAMPLES
 from virtpulse.transports.interface import Start
 from virtpulse.transports.open import open_transport
@@ -37,7 +38,7 @@ def measure() -> Iterator[Figure]:
 
 async def _delays(log: Path) -> list[float]:
     """Return for each message the seconds from when the other process set out to publish it until it is read here."""
-    transport = open_transport(f"local:{log}")
+    transport = open_transport(f"local:{log}", SystemClock())
     await transport.start()
     follower = await transport.follow([SAMPLES], Start.NOW)
     delays: list[float] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from virtpulse.clock import SystemClock
 from virtpulse.topics import SAMPLES
 from virtpulse.transports.interface import Outgoing
 from virtpulse.transports.open import open_transport
@@ -15,7 +16,7 @@ from virtpulse.transports.open import open_transport
 
 async def main(log: Path, count: int, pause: float) -> None:
     """Publish `count` samples, about `pause` seconds apart."""
-    transport = open_transport(f"local:{log}")
+    transport = open_transport(f"local:{log}", SystemClock())
     await transport.start()
     begin = int(time.time()) - count
     for number in range(count):

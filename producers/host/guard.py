@@ -31,3 +31,9 @@ class Notices:
             self._said.add(what)
             text = reason if isinstance(reason, str) else f"{type(reason).__name__}: {reason}"
             _log.warning("left out of the samples while it can't be measured", what=what, reason=text)
+
+    def skipped(self, ticks: int) -> None:
+        """Say that ticks of the schedule were left out, unless that was said before."""
+        if "ticks" not in self._said:
+            self._said.add("ticks")
+            _log.warning("a look at the machine came too late, and its tick was skipped; a longer interval may help", ticks=ticks)

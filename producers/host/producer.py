@@ -38,12 +38,12 @@ class HostProducer:
     """Samples of this machine.
 
     The first sample comes at once and has no rates, which need two looks; so has the first after the machine was
-    suspended. The others stand for the time since the look before. `skipped` counts ticks that came too late.
+    suspended. The others stand for the time since the look before. A tick that comes
+    too late is skipped, which is said once in the log.
     """
 
     def __init__(self, settings: HostSettings, clock: Clock, sysfs: Path = _SYSFS, mounts: Mounts | None = None) -> None:
         notices = Notices()
-        self.skipped = 0
         self._clock = clock
         self._interval = float(settings.interval)
         self._source = source_of(settings)
@@ -77,7 +77,8 @@ class HostProducer:
         """Yield one sample at each tick of the schedule, for ever."""
         async with aclosing(ticks(self._interval, self._clock)) as schedule:
             async for skipped in schedule:
-                self.skipped += skipped
+                if skipped:
+                    self._notices.skipped(skipped)
                 yield [await self.look()]
 
     async def look(self) -> Sample:

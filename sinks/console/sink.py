@@ -10,7 +10,7 @@ from sinks.console.rendering import Rendering
 from sinks.console.settings import ConsoleSettings, Format
 from sinks.console.text_lines import TextLines
 from sinks.documents import split
-from virtpulse.clock import Clock, SystemClock
+from virtpulse.clock import Clock
 from virtpulse.errors import FatalError, RefusedError, UsageError
 from virtpulse.transports.interface import Batch
 
@@ -24,11 +24,9 @@ class ConsoleSink:
     `stdout` and `stderr` are file descriptors. `write` raises OutputClosedError once the reader has left.
     """
 
-    def __init__(
-        self, settings: ConsoleSettings, clock: Clock | None = None, *, stdout: int = _STDOUT, stderr: int = _STDERR
-    ) -> None:
+    def __init__(self, settings: ConsoleSettings, clock: Clock, *, stdout: int = _STDOUT, stderr: int = _STDERR) -> None:
         self._settings = settings
-        self._clock = clock or SystemClock()
+        self._clock = clock
         self._stdout = stdout
         self._stderr = stderr
         self._rendering: Rendering | None = None

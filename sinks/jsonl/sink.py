@@ -9,7 +9,7 @@ from typing import Final
 from sinks.documents import split
 from sinks.jsonl.rotation import RotatingFiles
 from sinks.jsonl.settings import JsonlSettings
-from virtpulse.clock import Clock, SystemClock
+from virtpulse.clock import Clock
 from virtpulse.errors import FatalError, RefusedError, RetryableError
 from virtpulse.thread import WorkerThread
 from virtpulse.transports.interface import Batch
@@ -30,9 +30,8 @@ class JsonlSink:
     The same file is never written by two processes: a second one begins its own.
     """
 
-    def __init__(self, settings: JsonlSettings, clock: Clock | None = None) -> None:
-        now = clock or SystemClock()
-        self._files: dict[str, RotatingFiles] = {topic: RotatingFiles(settings, topic, now) for topic in settings.topics}
+    def __init__(self, settings: JsonlSettings, clock: Clock) -> None:
+        self._files: dict[str, RotatingFiles] = {topic: RotatingFiles(settings, topic, clock) for topic in settings.topics}
         self._thread = WorkerThread("jsonl")
 
     async def start(self) -> None:

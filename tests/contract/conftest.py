@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from virtpulse.clock import SystemClock
 from virtpulse.transports.interface import Assigned, Batch, Event, Follower, Message, Revoked, Subscription, Transport
 from virtpulse.transports.open import open_transport
 
@@ -26,7 +27,7 @@ async def connect(address: str) -> AsyncIterator[Callable[[], Awaitable[Transpor
     opened: list[Transport] = []
 
     async def start() -> Transport:
-        transport = open_transport(address)
+        transport = open_transport(address, SystemClock())
         opened.append(transport)
         await transport.start()
         return transport

@@ -21,6 +21,7 @@ import asyncio, sys
 import orjson
 from sinks.console.settings import ConsoleSettings
 from sinks.console.sink import ConsoleSink
+from virtpulse.clock import SystemClock
 from virtpulse.transports.interface import Batch
 
 def document(host, window):
@@ -32,7 +33,7 @@ def document(host, window):
     })
 
 async def main():
-    sink = ConsoleSink(ConsoleSettings())
+    sink = ConsoleSink(ConsoleSettings(), SystemClock())
     await sink.start()
     try:
         for window in range(1000):

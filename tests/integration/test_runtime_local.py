@@ -36,7 +36,7 @@ def grouper(address: str) -> subprocess.Popen[str]:
 @pytest.mark.slow
 async def test_a_worker_killed_again_and_again_counts_every_message_once(tmp_path: Path) -> None:
     address = f"local:{tmp_path}/log.db"
-    transport = open_transport(address)
+    transport = open_transport(address, SystemClock())
     await transport.start()
     expected = [b"%d" % number for number in range(COUNT)]
     await transport.publish([Outgoing(SAMPLES, "host", value) for value in expected])
@@ -121,7 +121,8 @@ class Keeping:
 
 
 async def test_a_signal_lets_everything_through_that_was_sampled_before_it(tmp_path: Path) -> None:
-    transport, clock, sink = open_transport(f"local:{tmp_path}/log.db"), SystemClock(), Keeping()
+    clock, sink = SystemClock(), Keeping()
+    transport = open_transport(f"local:{tmp_path}/log.db", clock)
     counters = {layer: Counters(layer.value) for layer in Layer}
 
     async def sample(stopping: asyncio.Event) -> None:
@@ -146,7 +147,7 @@ async def test_a_signal_lets_everything_through_that_was_sampled_before_it(tmp_p
 
 async def test_a_second_worker_that_drains_waits_for_the_first_one_to_leave(tmp_path: Path) -> None:
     address, clock = f"local:{tmp_path}/log.db", SystemClock()
-    first, second = open_transport(address), open_transport(address)
+    first, second = open_transport(address, SystemClock()), open_transport(address, SystemClock())
     await first.start()
     await second.start()
     await first.publish([Outgoing(SAMPLES, "host", b"%d" % number) for number in range(10)])

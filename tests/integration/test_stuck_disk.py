@@ -37,7 +37,7 @@ async def main():
     transport = LocalTransport(folder / "log.db", LocalSettings(), clock)
     settings = JsonlSettings(path=str(folder / "{topic}-{time}.jsonl"))
     counters = Counters("jsonl")
-    sink = JsonlSink(settings)
+    sink = JsonlSink(settings, SystemClock())
     os.write = stuck
     def writes(stopping):
         return feed(ROLE.kind(settings), sink, Context(transport, counters, stopping, clock), Until.STOPPED)

@@ -13,6 +13,7 @@ from sinks.console.reading import read_aggregate
 from sinks.console.role import ROLE
 from sinks.console.settings import ConsoleSettings
 from sinks.console.sink import ConsoleSink, shape
+from virtpulse.clock import SystemClock
 from virtpulse.errors import FatalError, RefusedError, UsageError
 from virtpulse.messages.bounds import MAX_WINDOW_METRICS
 from virtpulse.transports.interface import Batch
@@ -42,7 +43,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 async def shown(pipe: tuple[int, int], settings: ConsoleSettings, values: Sequence[bytes]) -> bytes:
-    sink = ConsoleSink(settings, stdout=pipe[1])
+    sink = ConsoleSink(settings, SystemClock(), stdout=pipe[1])
     await sink.start()
     try:
         await sink.write(batch(*values))
@@ -106,7 +107,7 @@ def test_the_widest_aggregate_that_the_windows_make_is_read() -> None:
 
 async def test_a_reader_that_has_gone_is_a_fatal_error_caused_by_the_broken_pipe(pipe: tuple[int, int]) -> None:
     os.close(pipe[0])
-    sink = ConsoleSink(ConsoleSettings(), stdout=pipe[1])
+    sink = ConsoleSink(ConsoleSettings(), SystemClock(), stdout=pipe[1])
     await sink.start()
     with pytest.raises(FatalError, match="closed by its reader") as failed:
         await sink.write(batch(DOCUMENT))
@@ -115,7 +116,7 @@ async def test_a_reader_that_has_gone_is_a_fatal_error_caused_by_the_broken_pipe
 
 
 async def test_a_reader_that_stalls_holds_up_the_writer_but_not_the_loop_nor_its_cancellation(pipe: tuple[int, int]) -> None:
-    sink = ConsoleSink(ConsoleSettings(), stdout=pipe[1])
+    sink = ConsoleSink(ConsoleSettings(), SystemClock(), stdout=pipe[1])
     await sink.start()
     big = batch(*[DOCUMENT] * 1000)
     writing = asyncio.create_task(sink.write(big))
@@ -135,7 +136,7 @@ async def test_a_reader_that_stalls_holds_up_the_writer_but_not_the_loop_nor_its
 
 async def test_a_pipe_that_somebody_made_non_blocking_loses_nothing(pipe: tuple[int, int]) -> None:
     os.set_blocking(pipe[1], False)
-    sink = ConsoleSink(ConsoleSettings(), stdout=pipe[1])
+    sink = ConsoleSink(ConsoleSettings(), SystemClock(), stdout=pipe[1])
     await sink.start()
     writing = asyncio.create_task(sink.write(batch(*[DOCUMENT] * 1000)))
     size = 0
@@ -147,7 +148,7 @@ async def test_a_pipe_that_somebody_made_non_blocking_loses_nothing(pipe: tuple[
 
 async def test_a_live_table_needs_a_terminal(pipe: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match="needs a terminal"):
-        await ConsoleSink(ConsoleSettings(format="live"), stdout=pipe[1]).start()
+        await ConsoleSink(ConsoleSettings(format="live"), SystemClock(), stdout=pipe[1]).start()
 
 
 def test_the_format_follows_the_output() -> None:

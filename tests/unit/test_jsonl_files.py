@@ -25,6 +25,7 @@ WRITER = """
 import asyncio, resource, sys
 from sinks.jsonl.settings import JsonlSettings
 from sinks.jsonl.sink import JsonlSink
+from virtpulse.clock import SystemClock
 from virtpulse.units import Size
 from virtpulse.errors import VirtpulseError
 from virtpulse.transports.interface import Batch
@@ -34,7 +35,7 @@ if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
 async def main():
-    sink = JsonlSink(JsonlSettings(path=folder + "/{topic}-{time}.jsonl", max_bytes=Size(200_000), keep=0))
+    sink = JsonlSink(JsonlSettings(path=folder + "/{topic}-{time}.jsonl", max_bytes=Size(200_000), keep=0), SystemClock())
     await sink.start()
     for number in range(0, count, 10):
         values = [b'{"number":%d,"filler":"%s"}' % (number + i, b"x" * 500) for i in range(10)]
@@ -188,7 +189,7 @@ async def test_two_processes_never_write_the_same_file(tmp_path: Path) -> None:
 
 async def test_a_folder_that_cannot_be_made_is_fatal_and_says_which_setting(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    sink = JsonlSink(configured(tmp_path / "file" / "below"))
+    sink = JsonlSink(configured(tmp_path / "file" / "below"), Hand())
     with pytest.raises(FatalError, match=r"sinks\.jsonl\.path"):
         await sink.start()
     await sink.close()
@@ -229,12 +230,12 @@ def test_a_kill_in_the_middle_loses_nothing_acknowledged_and_the_next_start_leav
 @pytest.mark.parametrize("path", ["data/{topic}.jsonl", "{time}/x.jsonl", "a-{time}-{host}.jsonl", "{time}-{time}"])
 def test_a_path_that_cannot_name_the_files_is_refused(path: str) -> None:
     with pytest.raises(UsageError, match=r"sinks\.jsonl\.path"):
-        JsonlSink(JsonlSettings(path=path))
+        JsonlSink(JsonlSettings(path=path), Hand())
 
 
 def test_several_topics_need_names_that_tell_them_apart() -> None:
     with pytest.raises(UsageError, match="topic"):
-        JsonlSink(JsonlSettings(path="{time}.jsonl", topics=("aggregates", "late")))
+        JsonlSink(JsonlSettings(path="{time}.jsonl", topics=("aggregates", "late")), Hand())
 
 
 async def test_a_batch_of_another_topic_is_a_fatal_error(tmp_path: Path) -> None:

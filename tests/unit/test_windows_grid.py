@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from processors.windows.grid import Grid, microseconds
 from processors.windows.settings import WindowsSettings
-from virtpulse.config.units import Duration
+from virtpulse.units import Duration
 from virtpulse.errors import UsageError
 from virtpulse.messages.bounds import MAX_TIME
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from virtpulse.clock import Clock, SystemClock
+from virtpulse.clock import Clock
 from virtpulse.errors import UsageError
 from virtpulse.transports.interface import Transport
 from virtpulse.transports.local.settings import LocalSettings
@@ -11,14 +11,14 @@ from virtpulse.transports.local.settings import LocalSettings
 _LATER: Final = {"kafka": "kafka://", "mqtt": "mqtt://", "mqtts": "mqtt://"}
 
 
-def open_transport(url: str, clock: Clock | None = None, *, local: LocalSettings | None = None) -> Transport:
+def open_transport(url: str, clock: Clock, *, local: LocalSettings | None = None) -> Transport:
     """Return the transport that `url` names, not yet started. Raises UsageError for a URL that names none.
 
     `local:PATH` is a log in the file PATH; a relative PATH starts in the current folder, `~` is the user's home.
     """
     scheme, separator, rest = url.partition(":")
     if separator and scheme == "local":
-        return _open_local(rest, clock or SystemClock(), local or LocalSettings())
+        return _open_local(rest, clock, local or LocalSettings())
     if separator and scheme in _LATER:
         msg = f"this version does not have the transport {_LATER[scheme]} yet: use local:PATH"
         raise UsageError(msg)

@@ -21,6 +21,7 @@ from typing import Final
 
 from tests.chaos.programs.window_answer import differences, sort_and_group
 from tests.chaos.programs.window_log import Document, Plan, make_lines
+from virtpulse.clock import SystemClock
 from virtpulse.transports.interface import Transport
 from virtpulse.transports.open import open_transport
 
@@ -64,7 +65,7 @@ class Trial:
 
 async def kill_on_the_way(trial: Trial, plan: Plan, draw: random.Random) -> Counter[str]:
     """Kill `plan.kills` workers on their way, then some as they close the last windows; return how many died at what."""
-    transport = open_transport(trial.url)
+    transport = open_transport(trial.url, SystemClock())
     await transport.start()
     died: Counter[str] = Counter()
     end = (await transport.ends("samples"))[0]

@@ -4,6 +4,7 @@ import asyncio
 import resource
 import sys
 
+from virtpulse.clock import SystemClock
 from virtpulse.errors import VirtpulseError
 from virtpulse.topics import SAMPLES
 from virtpulse.transports.interface import Outgoing
@@ -12,7 +13,7 @@ from virtpulse.transports.open import open_transport
 
 async def main(address: str, limit: int) -> None:
     """Write the number of acknowledged messages, then what went wrong."""
-    transport = open_transport(address)
+    transport = open_transport(address, SystemClock())
     await transport.start()
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     number = 0

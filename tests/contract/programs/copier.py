@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from virtpulse.clock import SystemClock
 from virtpulse.errors import PartitionLostError
 from virtpulse.topics import AGGREGATES, SAMPLES
 from virtpulse.transports.interface import Batch, Outgoing, Position, Progress, Revoked, Subscription
@@ -29,7 +30,7 @@ async def copy(subscription: Subscription, batch: Batch) -> None:
 
 async def main(address: str, manner: str) -> None:
     """Copy until killed."""
-    transport = open_transport(address)
+    transport = open_transport(address, SystemClock())
     await transport.start()
     subscription = await transport.subscribe("copiers", [SAMPLES])
     while True:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from virtpulse.clock import SystemClock
 from virtpulse.topics import SAMPLES
 from virtpulse.transports.interface import Outgoing
 from virtpulse.transports.open import open_transport
@@ -12,7 +13,7 @@ _BATCH = 7
 
 async def main(address: str) -> None:
     """Publish until killed."""
-    transport = open_transport(address)
+    transport = open_transport(address, SystemClock())
     await transport.start()
     number = (await transport.ends(SAMPLES))[0]
     while True:

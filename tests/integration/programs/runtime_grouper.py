@@ -69,7 +69,7 @@ class Grouper:
 async def main(address: str) -> None:
     """Drain the log."""
     clock = SystemClock()
-    transport = open_transport(address)
+    transport = open_transport(address, SystemClock())
     counters = Counters(KIND.name)
 
     async def run(stopping: asyncio.Event) -> None:
