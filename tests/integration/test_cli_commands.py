@@ -205,8 +205,10 @@ def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> No
     [
         (("runn",), 'Did you mean "run"?'),
         (("run", "producer", "hots"), 'Did you mean "host"?'),
+        (("run", "processor", "window"), "windows"),
         (("run", "sink"), "NAME"),
         (("watch", "bogus"), "Choose from"),
+        (("watch", "sample"), "samples"),
         (("watch", "samples", "--count", "0"), "Must be >= 1"),
         (("watch", "samples", "--transprot", "local:x"), "--transport"),
         (("up", "--duration", "3"), '--duration must be a duration such as "10s"'),

@@ -1,4 +1,4 @@
-"""The command as a process: signals, pipes, what it imports, shell completion."""
+"""The command as a process: signals, pipes, shell completion."""
 
 import json
 import os
@@ -61,32 +61,6 @@ def lines_of(child: subprocess.Popen[bytes], count: int) -> list[bytes]:
     return found
 
 
-@pytest.mark.slow
-def test_up_prints_aggregates_and_says_its_counts(spawn: Spawn) -> None:
-    child = spawn(
-        "up", "--duration", "4s", "--json", "--set", "processors.windows.size=1s", "--set", "processors.windows.lateness=0s"
-    )
-    out, err = child.communicate(timeout=_WAIT)
-    assert child.returncode == 0
-    first = json.loads(out.splitlines()[0])
-    assert first["samples"] >= 1
-    assert {"resources", "facts"} <= set(first)
-    logged = [json.loads(line) for line in err.splitlines()]
-    assert {line.get("role") for line in logged if line["event"] == "counts"} == {"host", "windows", "console"}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_up_in_order(spawn: Spawn, number: signal.Signals) -> None:
-    child = spawn("up", "--json", "--set", "processors.windows.size=1s", "--set", "processors.windows.lateness=0s")
-    lines_of(child, 1)
-    child.send_signal(number)
-    _, err = child.communicate(timeout=_WAIT)
-    assert child.returncode == 0
-    assert b"Traceback" not in err
-    assert b"stopped" in err.splitlines()[-1]
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_watching_quietly(spawn: Spawn, tmp_path: Path, number: signal.Signals) -> None:
     child = spawn("watch", "samples")
@@ -147,19 +121,6 @@ def test_on_a_terminal_documents_are_lines_for_people(spawn: Spawn) -> None:
     assert b"a  x 25.0 %\r\n" in os.read(ours, 10_000)
     os.close(ours)
     os.close(theirs)
-
-
-def test_a_process_that_only_samples_imports_what_it_needs_only(tmp_path: Path) -> None:
-    program = """
-import sys
-from virtpulse.cli.main import main
-log = sys.argv[1]
-assert main(["run", "producer", "host", "--duration", "200ms", "--transport", log]) == 0
-heavy = {"rich", "numpy", "aiohttp", "aiokafka", "aiomqtt", "starlette", "fastapi", "uvicorn", "processors", "sinks", "pygments"}
-found = heavy & {name.partition(".")[0] for name in sys.modules}
-assert not found, found
-"""
-    subprocess.run([sys.executable, "-c", program, f"local:{tmp_path}/x.db"], check=True, timeout=_WAIT, capture_output=True)
 
 
 def test_completion_is_installed_and_knows_the_commands(spawn: Spawn, tmp_path: Path) -> None:
