@@ -1,4 +1,4 @@
-"""What every transport's contract is held against. A new transport is one more param of `address`."""
+"""What every transport's contract is held against. A new transport is one more of `TRANSPORTS`."""
 
 import subprocess
 import sys
@@ -7,27 +7,39 @@ from pathlib import Path
 
 import pytest
 
+from tests.memory import MemoryLog, MemoryTransport
 from virtpulse.clock import SystemClock
 from virtpulse.transports.interface import Assigned, Batch, Event, Follower, Message, Revoked, Subscription, Transport
 from virtpulse.transports.open import open_transport
+
+TRANSPORTS = ["local"]
+MEMORY = "memory"  # the one that only tests use; no other process can see it
 
 _PROGRAMS = Path(__file__).parent / "programs"
 _WAIT = 10.0
 
 
-@pytest.fixture(params=["local"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Hold all transports to the contract, but to what it says of processes only those that several can use."""
+    if "address" in metafunc.fixturenames:
+        others = [] if "spawn" in metafunc.fixturenames else [MEMORY]
+        metafunc.parametrize("address", [*TRANSPORTS, *others], indirect=True)
+
+
+@pytest.fixture
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of an empty deployment."""
-    return {"local": f"local:{tmp_path}/log.db"}[request.param]
+    return {"local": f"local:{tmp_path}/log.db", MEMORY: MEMORY}[request.param]
 
 
 @pytest.fixture
 async def connect(address: str) -> AsyncIterator[Callable[[], Awaitable[Transport]]]:
     """Return a function that opens one more connection to the deployment."""
     opened: list[Transport] = []
+    log, clock = MemoryLog(), SystemClock()
 
     async def start() -> Transport:
-        transport = open_transport(address, SystemClock())
+        transport = MemoryTransport(clock, log=log) if address == MEMORY else open_transport(address, clock)
         opened.append(transport)
         await transport.start()
         return transport

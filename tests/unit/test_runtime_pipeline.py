@@ -17,7 +17,7 @@ from virtpulse.runtime.waiting import first_of
 
 if TYPE_CHECKING:
     from tests.conftest import FakeClock
-    from tests.unit.conftest import MemoryTransport
+    from tests.memory import MemoryTransport
 
 
 class Acts:

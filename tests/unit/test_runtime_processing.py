@@ -19,7 +19,8 @@ from virtpulse.transports.interface import Outgoing, Position
 
 if TYPE_CHECKING:
     from tests.conftest import FakeClock
-    from tests.unit.conftest import Grouping, MemoryTransport
+    from tests.memory import MemoryTransport
+    from tests.unit.conftest import Grouping
 
 KIND = ProcessorKind("grouping", ("samples",), ("sources",), 4)
 
@@ -55,7 +56,7 @@ async def test_a_drain_processes_all_and_commits_the_end(
     role = Role(transport, fake_clock, grouping)
     await fake_clock.drive(role.run(Until.DRAINED))
     assert counted(transport) == numbered(10)
-    assert transport.committed["samples", 0] == Position(10, 10)
+    assert transport.committed["grouping"]["samples", 0] == Position(10, 10)
     assert (role.counters.received, role.counters.sent, role.counters.pending, role.counters.lag) == (10, 4, 0, 0)
 
 
@@ -79,7 +80,7 @@ async def test_a_drain_leaves_what_came_after_its_start(
 
     await fake_clock.drive(Role(transport, fake_clock, build).run(Until.DRAINED))
     assert counted(transport) == numbered(5)
-    assert transport.committed["samples", 0] == Position(5, 5)
+    assert transport.committed["grouping"]["samples", 0] == Position(5, 5)
 
 
 async def test_state_is_restored_and_what_was_processed_is_only_replayed(
@@ -88,7 +89,7 @@ async def test_state_is_restored_and_what_was_processed_is_only_replayed(
     transport = memory_transport(fake_clock)
     transport.add("sources", b"state")
     transport.add("samples", *numbered(8))
-    transport.committed["samples", 0] = Position(3, 5)
+    transport.committed["grouping"]["samples", 0] = Position(3, 5)
     built: list[Grouping] = []
 
     def build(partition: int) -> Processor:
@@ -186,7 +187,7 @@ async def test_what_retention_took_meanwhile_is_counted_and_said_once(
 ) -> None:
     transport = memory_transport(fake_clock)
     transport.add("samples", *numbered(10))
-    transport.first["samples", 0] = 10 - left
+    transport.log.trim(("samples", 0), 10 - left)
     role = Role(transport, fake_clock, grouping)
     with capture_logs() as lines:
         await fake_clock.drive(role.run(Until.DRAINED))
@@ -208,7 +209,7 @@ async def test_a_fault_in_a_processor_ends_the_role_and_acknowledges_nothing(
 
     with pytest.raises(ZeroDivisionError):
         await fake_clock.drive(Role(transport, fake_clock, build).run(Until.DRAINED))
-    assert transport.committed == {}
+    assert transport.committed["grouping"] == {}
 
 
 async def test_messages_without_output_are_acknowledged_within_about_a_second_and_at_the_stop(
@@ -219,14 +220,14 @@ async def test_messages_without_output_are_acknowledged_within_about_a_second_an
     role = Role(transport, fake_clock, grouping)
     running = asyncio.create_task(role.run(Until.STOPPED))
     await fake_clock.advance(0.5)
-    assert (transport.committed, role.counters.pending) == ({}, 1)
+    assert (transport.committed["grouping"], role.counters.pending) == ({}, 1)
     await fake_clock.advance(1.0)
-    assert transport.committed["samples", 0] == Position(0, 1)
+    assert transport.committed["grouping"]["samples", 0] == Position(0, 1)
     transport.add("samples", b"1")
     await fake_clock.advance(0.3)
     role.stopping.set()
     await fake_clock.drive(asyncio.wait_for(running, None))
-    assert transport.committed["samples", 0] == Position(0, 2)
+    assert transport.committed["grouping"]["samples", 0] == Position(0, 2)
 
 
 async def test_a_tick_comes_only_at_the_end_of_the_log_and_not_more_often_than_every_quarter_second(
@@ -324,7 +325,7 @@ async def test_a_stopped_role_reads_to_the_end_of_what_is_there(
     role.stopping.set()
     await fake_clock.drive(asyncio.wait_for(running, None))
     assert counted(transport) == numbered(48)
-    assert transport.committed["samples", 0] == Position(48, 50)
+    assert transport.committed["grouping"]["samples", 0] == Position(48, 50)
 
 
 async def test_a_role_stopped_while_the_transport_is_away_gives_up_after_one_more_try(
@@ -377,7 +378,7 @@ async def test_whatever_fails_every_message_is_stored_once(  # noqa: PLR0917 all
     assert sorted(counted(transport)) == sorted(expected)
     for partition, both in enumerate(counts):
         for topic, count in zip(("samples", "late"), both, strict=True):
-            at = transport.committed.get((topic, partition), Position(0, 0))
+            at = transport.committed["grouping"].get((topic, partition), Position(0, 0))
             assert at == Position(count, count)
 
 

@@ -17,7 +17,7 @@ from virtpulse.transports.interface import Outgoing
 
 if TYPE_CHECKING:
     from tests.conftest import FakeClock
-    from tests.unit.conftest import MemoryTransport
+    from tests.memory import MemoryTransport
 
 
 class Ticking:

@@ -17,7 +17,7 @@ from virtpulse.transports.interface import Batch, Position
 
 if TYPE_CHECKING:
     from tests.conftest import FakeClock
-    from tests.unit.conftest import MemoryTransport
+    from tests.memory import MemoryTransport
 
 GROUPED = SinkKind("files", ("aggregates",), "files", 4)
 VIEWING = SinkKind("console", ("aggregates",), None, 4)
@@ -68,7 +68,7 @@ async def test_a_group_gets_everything_once_and_acknowledges_it(
     transport.add("aggregates", *numbered(0, 10))
     counters = await drained(GROUPED, sink, transport, fake_clock)
     assert sink.written == numbered(0, 10)
-    assert transport.committed["aggregates", 0] == Position(10, 10)
+    assert transport.committed["files"]["aggregates", 0] == Position(10, 10)
     assert (counters.received, counters.sent, counters.pending) == (10, 10, 0)
     assert (sink.started, sink.closed) == (1, 1)
     transport.add("aggregates", *numbered(10, 12))
@@ -84,7 +84,7 @@ async def test_what_retention_took_meanwhile_is_counted_and_said_once(
 ) -> None:
     transport, sink = memory_transport(fake_clock), Scripted()
     transport.add("aggregates", *numbered(0, 10))
-    transport.first["aggregates", 0] = 10 - left
+    transport.log.trim(("aggregates", 0), 10 - left)
     with capture_logs() as lines:
         counters = await drained(kind, sink, transport, fake_clock)
     assert sink.written == numbered(10 - left, 10)
@@ -111,7 +111,7 @@ async def test_refused_messages_become_dead_letters_and_the_rest_is_acknowledged
     (letter,) = transport.stored("deadletters")
     assert b'"position":1' in letter
     assert b'"reason":"too large"' in letter
-    assert transport.committed["aggregates", 0] == Position(3, 3)
+    assert transport.committed["files"]["aggregates", 0] == Position(3, 3)
     assert (counters.sent, counters.refused) == (2, 1)
 
 
@@ -130,7 +130,7 @@ async def test_a_fatal_error_ends_the_role_with_the_sink_closed_and_nothing_ackn
     with pytest.raises(FatalError, match="disk full"):
         await drained(GROUPED, sink, transport, fake_clock)
     assert sink.closed == 1
-    assert transport.committed == {}
+    assert transport.committed["files"] == {}
 
 
 async def test_a_lost_partition_is_read_again_from_what_was_acknowledged(
@@ -152,7 +152,7 @@ async def test_without_a_group_a_drain_shows_all_that_is_there(
     transport.add("aggregates", *numbered(0, 10))
     await drained(VIEWING, sink, transport, fake_clock)
     assert sink.written == numbered(0, 10)
-    assert transport.committed == {}
+    assert transport.committed["files"] == {}
 
 
 @pytest.mark.parametrize("kind", [GROUPED, VIEWING])
