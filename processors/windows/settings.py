@@ -8,6 +8,7 @@ from virtpulse.units import Duration
 _LONGEST = 366 * 86_400.0
 _MOST_OVERLAPPING = 1_000
 _MOST_AT_ONCE = 100_000
+_SHORTEST_MEMORY = 60.0  # seconds
 
 
 class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,7 +17,7 @@ class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: length of a window. hop: distance of their starts; windows tumble where it is not set.
     lateness: how far a source's own samples may be out of order. idle: after what quiet a view's windows close.
     ahead: how far a sample may be dated after the time at which the log took it in.
-    forget: after what time without a sample a source leaves the inventory.
+    forget: after what time without a sample a source leaves the inventory, a minute or more.
     batch: messages that are handled, and stored, as one step; where windows overlap, fewer, as each does more.
     """
 
@@ -43,6 +44,9 @@ class WindowsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise UsageError(msg)
         if self.size > _MOST_OVERLAPPING * self.step:
             msg = f"processors.windows.hop must be at least size / {_MOST_OVERLAPPING}, got {self.step:g} s"
+            raise UsageError(msg)
+        if self.forget < _SHORTEST_MEMORY:
+            msg = f"processors.windows.forget must be at least 1m, else live sources would go, got {float(self.forget):g} s"
             raise UsageError(msg)
         if not 1 <= self.batch <= _MOST_AT_ONCE:
             msg = f"processors.windows.batch must be from 1 to {_MOST_AT_ONCE}, got {self.batch}"
