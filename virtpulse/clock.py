@@ -29,7 +29,7 @@ class SystemClock:
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds since boot, time spent suspended included where the system tells it."""
+        """Seconds since boot, time spent suspended included where the system counts it."""
         return time.clock_gettime(_STEADY)
 
     async def sleep(self, seconds: float) -> None:

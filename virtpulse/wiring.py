@@ -45,7 +45,7 @@ class Deployment:
     until: Until = Until.STOPPED
 
     def context(self, counters: Counters, stopping: asyncio.Event) -> Context:
-        """Return what a role is run with, by what it counts and how it is told to stop."""
+        """Return what a role with these counters runs in, until `stopping` is set."""
         return Context(self.transport, counters, stopping, self.clock)
 
 

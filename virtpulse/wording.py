@@ -64,7 +64,7 @@ def amount(key: str, per_second: float | None) -> str:
 
 
 def is_level(key: str) -> bool:
-    """Say whether a metric's parts are levels, each look's own, rather than amounts that add up to more in a longer window."""
+    """Return whether a metric's parts are levels, each look's own, rather than amounts that add up to more in a longer window."""
     known = metric(key)
     return known is not None and known.unit == "Hz"
 

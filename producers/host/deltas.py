@@ -12,7 +12,7 @@ class Deltas:
     A counter has no delta at the first look, when it was not there at the look before, and when it went backwards,
     which is a reset. A counter that is not asked for at a look is forgotten.
 
-    A look that comes late has an honestly long interval, so that nothing which happened in a stall is lost. Only after
+    A look that comes late has a longer interval, so that nothing which happened in a stall is lost. Only after
     more than 60 s and 10 intervals the machine must have been suspended (or we stopped): what was counted over such a
     time belongs into no window of now, so the look counts as a first one.
 

@@ -28,7 +28,7 @@ class Frequency:
     def __init__(self, sysfs: Path) -> None:
         self._root = sysfs / "devices/system/cpu/cpufreq"
         self._policies = Slow(self._find, _REFRESH)
-        self._told = Slow(_told_by_the_processor, _REFRESH)
+        self._cpuinfo = Slow(_of_cpuinfo, _REFRESH)
 
     def look(self, deltas: Deltas) -> Rows:
         """Return `system.cpu.frequency` in Hz."""
@@ -36,7 +36,7 @@ class Frequency:
         for policy in self._policies.get(deltas.now):
             current += int(policy.path.read_bytes()) * policy.cpus
             maximum += policy.maximum * policy.cpus
-        clocks = (current * 1e3, maximum * 1e3) if maximum else (self._told.get(deltas.now), 0.0)
+        clocks = (current * 1e3, maximum * 1e3) if maximum else (self._cpuinfo.get(deltas.now), 0.0)
         return Rows(performance={"system.cpu.frequency": clocks} if clocks[0] else {})
 
     def _find(self) -> list[_Policy]:
@@ -47,8 +47,8 @@ class Frequency:
         ]
 
 
-def _told_by_the_processor() -> float:
-    """Return the clocks in Hz that /proc/cpuinfo tells, which hardly move without cpufreq; 0 where it tells none."""
+def _of_cpuinfo() -> float:
+    """Return the sum of the clocks in /proc/cpuinfo, in Hz, which hardly move without cpufreq; 0 where it has none."""
     try:
         return sum(clock.current for clock in psutil.cpu_freq(percpu=True)) * 1e6
     except (FileNotFoundError, NotImplementedError):

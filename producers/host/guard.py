@@ -1,4 +1,4 @@
-"""What to do where the machine does not tell: leave it out, say so once, go on."""
+"""What to do where a figure cannot be had: leave it out, log that once, go on."""
 
 from typing import Final
 
@@ -20,20 +20,20 @@ _log = get_logger(__name__)
 
 
 class Notices:
-    """Warnings that are said once each."""
+    """Warnings that are logged once each."""
 
     def __init__(self) -> None:
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     def left_out(self, what: str, reason: BaseException | str) -> None:
-        """Say that `what` is not measured, and why, unless that was said before."""
-        if what not in self._said:
-            self._said.add(what)
+        """Log that `what` is not measured, and why, unless that was logged before."""
+        if what not in self._logged:
+            self._logged.add(what)
             text = reason if isinstance(reason, str) else f"{type(reason).__name__}: {reason}"
             _log.warning("left out of the samples while it can't be measured", what=what, reason=text)
 
     def skipped(self, ticks: int) -> None:
-        """Say that ticks of the schedule were left out, unless that was said before."""
-        if "ticks" not in self._said:
-            self._said.add("ticks")
+        """Log that ticks of the schedule were skipped, unless that was logged before."""
+        if "ticks" not in self._logged:
+            self._logged.add("ticks")
             _log.warning("a look at the machine came too late, and its tick was skipped; a longer interval may help", ticks=ticks)

@@ -28,7 +28,7 @@ class Mounts:
         self._hung: dict[str, threading.Thread] = {}
 
     async def ask(self, mounts: Sequence[str]) -> dict[str, os.statvfs_result]:
-        """Return what those mounts say that answer; takes at most twice the limit.
+        """Return the figures of the mounts that answer; takes at most twice the limit.
 
         One thread asks all; if one mount holds it up, each of the rest gets a thread of its own.
         """

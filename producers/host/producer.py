@@ -39,7 +39,7 @@ class HostProducer:
 
     The first sample comes at once and has no rates, which need two looks; so has the first after the machine was
     suspended. The others stand for the time since the look before. A tick that comes
-    too late is skipped, which is said once in the log.
+    too late is skipped, which is logged once.
     """
 
     def __init__(self, settings: HostSettings, clock: Clock, sysfs: Path = _SYSFS, mounts: Mounts | None = None) -> None:
@@ -82,7 +82,7 @@ class HostProducer:
                 yield [await self.look()]
 
     async def look(self) -> Sample:
-        """Take a sample now. What the machine does not tell is left out, which is said once in the log."""
+        """Take a sample now. What cannot be measured is left out, which is logged once."""
         time = self._clock.time()
         deltas = self._deltas
         deltas.begin(self._clock.monotonic())

@@ -49,7 +49,7 @@ def _by_firmware(sysfs: Path) -> str | None:
     names = [read(sysfs / "class/dmi/id" / name).lower() for name in _DMI_NAMES]
     for mark, kind in _FIRMWARE.items():
         if any(name.startswith(mark) for name in names):
-            # QEMU's firmware looks the same with and without KVM; the clock that it offers tells
+            # QEMU's firmware looks the same with and without KVM; the clock that it offers differs
             return (_by_clock(sysfs) or kind) if kind == "qemu" else kind
     if names[0] == "virtual machine" and names[1].startswith("microsoft"):
         return "microsoft"

@@ -70,7 +70,7 @@ class Row:
         self.seen = 0.0
 
     def update(self, value: Ratio | Timing, start: float, end: float, now: float) -> None:
-        """Take a window's value; the window told last is corrected, an older one is left out."""
+        """Take a window's value; the latest window may be corrected, older ones are left out."""
         if end < self.end:
             return
         if self.history and end == self.end:

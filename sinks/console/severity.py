@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 
 class Family(Enum):
-    """What a metric tells; the letter that stands for it."""
+    """The family of a metric; the letter that stands for it."""
 
     RESOURCE = "R"
     PERFORMANCE = "P"

@@ -19,9 +19,9 @@ class KeptStderr:
     latest lines can be shown below the table; closing writes out all that was kept, the last 1,000 lines at most.
     """
 
-    def __init__(self, fd: int, told: Callable[[], None]) -> None:
+    def __init__(self, fd: int, on_lines: Callable[[], None]) -> None:
         self._fd = fd
-        self._told = told
+        self._on_lines = on_lines
         self._kept: deque[bytes] = deque(maxlen=_KEPT_LINES)
         self._count = 0
         self._saved = os.dup(fd)
@@ -62,4 +62,4 @@ class KeptStderr:
         self._kept.extend(line[:_LONGEST_LINE] for line in lines)
         self._count += len(lines)
         if lines:
-            self._told()
+            self._on_lines()

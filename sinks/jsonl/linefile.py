@@ -69,7 +69,7 @@ class LineFile:
                 rest = rest[os.write(self._fd, rest) :]
             os.fsync(self._fd)
         except OSError:
-            with contextlib.suppress(OSError):  # the first error is the one to tell; `resume` cuts what is left
+            with contextlib.suppress(OSError):  # the first error is the one that counts; `resume` cuts what is left
                 self._cut()
             raise
         self.size += len(data)

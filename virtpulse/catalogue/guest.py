@@ -1,6 +1,6 @@
 """What a hypervisor measures of its virtual machines: shaped like OpenTelemetry's `container.*`, which has no `vm.*`.
 
-The facts `host.name` and `vm.id` mean what they mean when a machine tells them of itself.
+The facts `host.name` and `vm.id` mean the same as in the samples that a machine takes of itself.
 """
 
 from typing import Final

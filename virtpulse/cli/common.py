@@ -19,7 +19,7 @@ COMMON: Final = Group("Common options", sort_key=100)
 @Parameter(name="*", group=COMMON)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """Where the configuration comes from, and what is said over it."""
+    """Where the configuration comes from, and what overrides it."""
 
     config: Path | None = None
     """Read the settings from this TOML file; else $VIRTPULSE_CONFIG, else virtpulse.toml here, else the defaults hold."""
@@ -40,8 +40,8 @@ def configured(common: Common, options: Mapping[str, str] | None = None) -> Conf
     `options`: what the command's own options set, by dotted key.
     """
     given = {"transport": common.transport, "log.format": common.log_format, **(options or {})}
-    told = {key: value for key, value in given.items() if value is not None}
-    configuration = load(Origin(common.config, common.settings, told), SETTINGS)
+    options_set = {key: value for key, value in given.items() if value is not None}
+    configuration = load(Origin(common.config, common.settings, options_set), SETTINGS)
     configure(configuration.settings.log.format, configuration.settings.log.level)
     return configuration
 

@@ -44,7 +44,7 @@ def run() -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command and return its exit code; errors are said in one line on standard error."""
+    """Run a command and return its exit code; errors become one line on standard error."""
     try:
         if not arguments or arguments[0] in app.help_flags:
             app.resolved_commands()  # else a command that is not imported yet has no line in the list
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _fail(error: BaseException) -> int:
-    """Say what went wrong and return the exit code for it."""
+    """Print what went wrong and return the exit code for it."""
     code, text = FAILED, str(error) or "interrupted"
     match error:
         case CycloptsError():

@@ -46,7 +46,7 @@ Parse = Callable[[Line, Tally], Iterator[Ready]]
 
 
 def parse_samples(line: Line, tally: Tally) -> Iterator[Ready]:
-    """Yield a message for each run of good samples of one host; the bad ones are told to `tally`."""
+    """Yield a message for each run of good samples of one host; `tally` counts and reports the bad ones."""
     for host, run in groupby(_good_documents(line, tally), key=lambda good: good.host):
         found = list(run)
         value = joined([good.raw for good in found])
@@ -87,7 +87,7 @@ def _good_documents(line: Line, tally: Tally) -> Iterator[_Good]:
 
 
 def _host_in(content: bytes) -> str:
-    """Return the host that the line names, so that it meets its neighbours; none where it can't be told."""
+    """Return the host that the line names, so that it goes where the host's other messages go; empty where it names none."""
     try:
         source = _NAMED.decode(content).source
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -11,25 +11,25 @@ from virtpulse.wording import duration, percent
 
 
 def sample_line(document: Mapping[str, Any]) -> str:
-    """Say of a sample, late or not, how much of each whole it saw."""
+    """Return the ratios of a sample, late or not."""
     found = [f"{key} {_pair(pair, timing=name == 'timings')}" for name in MAPS for key, pair in _map(document, name).items()]
     return _line(document.get("time"), document, found)
 
 
 def aggregate_line(document: Mapping[str, Any]) -> str:
-    """Say of a window each ratio, or the mean of a timing."""
+    """Return the ratios of a window, and the means of its timings."""
     found = [f"{key} {_value(cell)}" for name in MAPS for key, cell in _map(document, name).items()]
     return _line(document.get("end"), document, found)
 
 
 def source_line(document: Mapping[str, Any]) -> str:
-    """Say of a source when it was last seen, and how it ended if it did."""
+    """Return when a source was last seen, and how it ended if it did."""
     state = f"ended: {document['ended']}" if document.get("ended") else f"since {_time(document.get('first'))}"
     return _line(document.get("last"), document, [state])
 
 
 def dead_letter_line(document: Mapping[str, Any]) -> str:
-    """Say where the dead letter came from and why it is one."""
+    """Return where a dead letter came from, and what was wrong with it."""
     origin = f"{document.get('topic')} {document.get('partition')}:{document.get('position')}"
     return printable(f"{_time(document.get('time'))}  {origin}  {document.get('field')}: {document.get('reason')}")
 

@@ -8,7 +8,7 @@ from virtpulse.errors import FatalError
 
 
 def prints_json(*, asked: bool) -> bool:
-    """Say whether JSON is to be printed: where `--json` asks for it or standard output is no terminal."""
+    """Return whether JSON is to be printed: where `--json` asks for it or standard output is no terminal."""
     return asked or not sys.stdout.isatty()
 
 

@@ -143,7 +143,7 @@ async def _follow(configuration: Configuration, topic: TopicName, start: Start, 
 
 
 def _documents(message: Message) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Yield the documents of a message, each with its line; what is none, such as a line sent raw, is said in the log."""
+    """Yield the documents of a message, each with its line; anything else, such as a line sent raw, is logged."""
     try:
         found = [(line, msgspec.json.decode(line)) for line in lines(message.value, MAX_MESSAGE_BYTES)]
     except (InvalidError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

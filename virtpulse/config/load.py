@@ -21,7 +21,7 @@ _HERE: Final = Path("virtpulse.toml")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the caller was told: the file, the `KEY=VALUE` of each `--set`, the values of dedicated options by dotted key."""
+    """What the command line sets: the file, the `KEY=VALUE` of each `--set`, the values of dedicated options by dotted key."""
 
     file: Path | None = None
     assignments: Sequence[str] = ()

@@ -25,5 +25,5 @@ DEVICE: Final = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+")
 
 
 def is_source(text: str) -> bool:
-    """Say whether `text` is a source: a path of segments, neither too long nor too deep."""
+    """Return whether `text` is a source: a path of segments, neither too long nor too deep."""
     return len(text) <= MAX_SOURCE_CHARS and text.count("/") < MAX_SOURCE_SEGMENTS and SOURCE.fullmatch(text) is not None

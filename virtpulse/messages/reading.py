@@ -113,7 +113,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _has_non_finite(parsed: object) -> bool:
-    """Say whether a number somewhere is why the strict parser refused."""
+    """Return whether a number somewhere is why the strict parser refused."""
     pending = [parsed]
     while pending:
         value = pending.pop()

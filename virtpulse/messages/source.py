@@ -11,7 +11,7 @@ class Source(msgspec.Struct, gc=False, kw_only=True):
 
     first, last: when the log took in its first and its latest message. time: the newest event time seen.
     interval, due: as the latest sample said. ended: why it ended, if it did and has not come back.
-    closed_until: its windows up to here are closed by quiet. late: late samples not yet told in an aggregate.
+    closed_until: its windows up to here are closed by quiet. late: late samples that no aggregate has counted yet.
     """
 
     source: str

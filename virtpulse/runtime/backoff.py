@@ -42,13 +42,13 @@ class Backoff:
 
 
 class Trouble:
-    """Says that something fails: at first, then rarely, and once more when it works again."""
+    """Logs that something fails: at first, then rarely, and once more when it works again."""
 
     def __init__(self, role: str, clock: Clock) -> None:
         self._role = role
         self._clock = clock
         self._since: float | None = None
-        self._said = 0.0
+        self._logged = 0.0
         self._failures = 0
 
     def failed(self, error: Exception) -> None:
@@ -56,11 +56,11 @@ class Trouble:
         now = self._clock.monotonic()
         self._failures += 1
         if self._since is None:
-            self._since = self._said = now
+            self._since = self._logged = now
             fault = None if isinstance(error, VirtpulseError) else error  # not foreseen: where it happened matters
             _log.warning("failed, trying again until it works", role=self._role, error=str(error) or repr(error), exc_info=fault)
-        elif now - self._said >= REMINDER:
-            self._said = now
+        elif now - self._logged >= REMINDER:
+            self._logged = now
             _log.warning(
                 "still failing, trying again",
                 role=self._role, error=str(error) or repr(error), failures=self._failures, seconds=round(now - self._since),

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The transport, the role's counts, how it is told to stop, and its clock."""
+    """The transport, the role's counters, the event that stops it, and its clock."""
 
     transport: Transport
     counters: Counters
@@ -24,7 +24,7 @@ class Context:
     clock: Clock
 
     async def retrying(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call until it works. Raises what is not a RetryableError, and that too once the role is told to stop."""
+        """Call until it works. Raises what is not a RetryableError, and that too once the role is stopping."""
         return await retrying(call, self.counters, self.stopping, self.clock)
 
     async def ends(self, topics: Sequence[str]) -> dict[tuple[str, int], int]:

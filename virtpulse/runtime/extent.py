@@ -11,8 +11,8 @@ from virtpulse.runtime.until import Until
 from virtpulse.transports.interface import Batch, Position
 
 WAIT: Final = 0.25  # seconds that a read may take; also how soon a stop is seen
-LAST_WAIT: Final = 0.05  # the same once the role is told to stop
-LAST_READING: Final = 1.0  # seconds that a role reads on after it is told to stop
+LAST_WAIT: Final = 0.05  # the same once the role is stopping
+LAST_READING: Final = 1.0  # seconds that a role reads on once it is stopping
 
 Place = tuple[str, int]  # topic and partition
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Extent:
         self._bounded = False
         self._ends: Mapping[Place, int] = {}  # the positions to read up to, where it is bounded
         self._unread: set[Place] = set()  # the places that have not reached theirs
-        self._read_until: float | None = None  # by the clock; set once the role is told to stop
+        self._read_until: float | None = None  # by the clock; set once the role is stopping
 
     async def begin(self, until: Until) -> None:
         """Find out how far to read. Raises FatalError, and RetryableError if it is stopped while that fails."""
@@ -47,7 +47,7 @@ class Extent:
 
     @property
     def to_be_stopped(self) -> bool:
-        """Whether the role was told to stop and `stop` is to be called."""
+        """Whether the role is stopping, and `stop` is still to be called."""
         return self._context.stopping.is_set() and self._read_until is None and not self.drained
 
     @property

@@ -1,4 +1,4 @@
-"""The last lines in the log: what each role counted, and honestly whether anything was cut off."""
+"""The last lines in the log: what each role counted, and whether anything was cut off."""
 
 from collections.abc import Sequence
 

@@ -54,18 +54,18 @@ class Outbox:
         return taken
 
     def away(self) -> None:
-        """Take note that the transport does not take messages for now."""
+        """Drop the oldest messages from now on where there is no room: the transport is away."""
         self._away = True
         self._settle()
 
     def done(self, messages: Sequence[Outgoing]) -> None:
-        """Take note that messages that were taken are stored, or refused for good: the transport works."""
+        """Forget messages that are stored, or refused for good: the transport works."""
         self._counters.pending -= len(messages)
         self._away = self._drops = False
         self._settle()
 
     def close(self) -> None:
-        """Say that nothing will be added any more."""
+        """Let `take` return none once everything is taken; nothing may be added any more."""
         self._closed = True
         self._settle()
 

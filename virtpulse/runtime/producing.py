@@ -23,7 +23,7 @@ _log = get_logger(__name__)
 
 
 async def produce(producer: Producer, context: Context) -> None:
-    """Publish what `producer` yields until it ends or is told to stop; what is buffered then gets a last try.
+    """Publish what `producer` yields until it ends or is stopped; what is buffered then gets a last try.
 
     A producer that fails is started again with back-off. Raises FatalError, and RetryableError if the last try fails.
     """
@@ -109,7 +109,7 @@ class _Restarts:
         self._started = context.clock.monotonic()
 
     def works(self) -> None:
-        """Take note that the producer yielded something."""
+        """Reset the pauses, if the producer has worked for long enough."""
         if self._context.clock.monotonic() - self._started >= WORKS_AFTER:
             self._backoff.reset()
             self._trouble.over()

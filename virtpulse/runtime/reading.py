@@ -27,7 +27,7 @@ class Reading:
         self._read = partial(subscription.read, limit)
         self._extent = Extent(context, topics)
         self._owned: set[int] = set()
-        self._said_waiting = False
+        self._logged_waiting = False
         self._looked = context.clock.monotonic()
 
     async def begin(self, until: Until) -> None:
@@ -70,7 +70,7 @@ class Reading:
         return self._context.clock.monotonic() - self._looked <= FRESH and not self._extent.waits(partition)
 
     def _wait(self, owned: Sequence[int]) -> None:
-        if not owned and not self._said_waiting:
-            self._said_waiting = True
+        if not owned and not self._logged_waiting:
+            self._logged_waiting = True
             _log.info("waiting: other workers of the group own all partitions", role=self._context.counters.role)
         self._extent.all_read(owned)

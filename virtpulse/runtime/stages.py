@@ -1,4 +1,4 @@
-"""The stages of a pipeline: running, ending by themselves, failing, told to stop, cut off."""
+"""The stages of a pipeline, and the ways in which they end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -38,8 +38,8 @@ class Stage:
 class Running:
     """A stage that was started, and how it ended.
 
-    cut_off: it was told to stop, did not in time and was cancelled. left_behind: it did not even end then. gave_up: the
-    transport or the destination was away when it was told to stop. failure: what it failed with.
+    cut_off: it did not stop in time and was cancelled. left_behind: it did not even end then. gave_up: the transport or the
+    destination was away when it was to stop. failure: what it failed with.
     """
 
     stage: Stage

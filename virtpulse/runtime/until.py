@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class Until(Enum):
-    """STOPPED: until it is told to stop. DRAINED: until all that the inputs held at the start is handled."""
+    """STOPPED: until it is stopped. DRAINED: until all that the inputs held at the start is handled."""
 
     STOPPED = "stopped"
     DRAINED = "drained"

@@ -1,4 +1,4 @@
-"""Waits that end early when the role is told to stop."""
+"""Waits that end early when the role is stopped."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from virtpulse.clock import Clock
 
-GRACE: Final = 2.0  # seconds of the loop's own clock; for work that was told to end and only has to clean up
+GRACE: Final = 2.0  # seconds of the loop's own clock; for work that was cancelled and only has to clean up
 
 
 async def until_stopped(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:
