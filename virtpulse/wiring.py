@@ -124,12 +124,12 @@ def groups(configuration: Configuration) -> dict[str, Group]:
     """Return each group of the known roles; a role without a group has no positions."""
     found: dict[str, Group] = {}
     for name, processor in _PROCESSORS.items():
-        kind = processor().kind(role_settings(configuration, "processors", name))
-        found[kind.name] = Group(kind.inputs, kind.states)
+        spec = processor().spec(role_settings(configuration, "processors", name))
+        found[spec.name] = Group(spec.inputs, spec.states)
     for name, sink in _SINKS.items():
-        sink_kind = sink().kind(role_settings(configuration, "sinks", name))
-        if sink_kind.group is not None:
-            found[sink_kind.group] = Group(sink_kind.inputs)
+        sink_spec = sink().spec(role_settings(configuration, "sinks", name))
+        if sink_spec.group is not None:
+            found[sink_spec.group] = Group(sink_spec.inputs)
     return found
 
 
@@ -155,7 +155,7 @@ def _processor_stage(deployment: Deployment, name: str) -> Stage:
     counters = Counters(name)
 
     def run(stopping: asyncio.Event) -> Awaitable[None]:
-        return process(role.kind(settings), build, deployment.context(counters, stopping), deployment.until)
+        return process(role.spec(settings), build, deployment.context(counters, stopping), deployment.until)
 
     return Stage(name, Layer.PROCESSOR, counters, run)
 
@@ -169,7 +169,7 @@ def _sink_stage(deployment: Deployment, name: str) -> Stage:
     counters, ready = Counters(name), asyncio.Event()
 
     def run(stopping: asyncio.Event) -> Awaitable[None]:
-        return feed(role.kind(settings), sink, deployment.context(counters, stopping), deployment.until, ready)
+        return feed(role.spec(settings), sink, deployment.context(counters, stopping), deployment.until, ready)
 
     return Stage(name, Layer.SINK, counters, run, ready)
 

@@ -6,13 +6,13 @@ from typing import Final
 
 from processors.windows.settings import WindowsSettings
 from virtpulse.clock import Clock
-from virtpulse.runtime.roles import Processor, ProcessorKind, ProcessorRole
+from virtpulse.runtime.roles import Processor, ProcessorRole, ProcessorSpec
 from virtpulse.topics import SAMPLES, SOURCES
 
 
-def _kind(settings: WindowsSettings) -> ProcessorKind:
+def _spec(settings: WindowsSettings) -> ProcessorSpec:
     """Return what the runtime needs to know: samples in, the inventory as state."""
-    return ProcessorKind("windows", inputs=[SAMPLES], states=[SOURCES], batch=settings.messages_a_step)
+    return ProcessorSpec("windows", inputs=[SAMPLES], states=[SOURCES], batch=settings.messages_a_step)
 
 
 def _make(settings: WindowsSettings, clock: Clock) -> Callable[[int], Processor]:
@@ -21,4 +21,4 @@ def _make(settings: WindowsSettings, clock: Clock) -> Callable[[int], Processor]
     return partial(WindowsProcessor, settings, clock)
 
 
-ROLE: Final = ProcessorRole(WindowsSettings, _kind, _make)
+ROLE: Final = ProcessorRole(WindowsSettings, _spec, _make)

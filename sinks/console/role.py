@@ -4,10 +4,10 @@ from typing import Final
 
 from sinks.console.settings import ConsoleSettings
 from virtpulse.clock import Clock
-from virtpulse.runtime.roles import Sink, SinkKind, SinkRole
+from virtpulse.runtime.roles import Sink, SinkRole, SinkSpec
 from virtpulse.topics import AGGREGATES
 
-_LIVE: Final = SinkKind("console", [AGGREGATES], group=None)  # without positions, for what was missed is not worth a look
+_LIVE: Final = SinkSpec("console", [AGGREGATES], group=None)  # without positions, for what was missed is not worth a look
 
 
 def _make(settings: ConsoleSettings, clock: Clock) -> Sink:

@@ -4,12 +4,12 @@ from typing import Final
 
 from sinks.jsonl.settings import JsonlSettings
 from virtpulse.clock import Clock
-from virtpulse.runtime.roles import Sink, SinkKind, SinkRole
+from virtpulse.runtime.roles import Sink, SinkRole, SinkSpec
 
 
-def _kind(settings: JsonlSettings) -> SinkKind:
+def _spec(settings: JsonlSettings) -> SinkSpec:
     """Return how the runtime feeds the files: as the group `jsonl`, whose positions are kept."""
-    return SinkKind("jsonl", settings.topics, group="jsonl")
+    return SinkSpec("jsonl", settings.topics, group="jsonl")
 
 
 def _make(settings: JsonlSettings, clock: Clock) -> Sink:
@@ -18,4 +18,4 @@ def _make(settings: JsonlSettings, clock: Clock) -> Sink:
     return JsonlSink(settings, clock)
 
 
-ROLE: Final = SinkRole(JsonlSettings, _kind, _make)
+ROLE: Final = SinkRole(JsonlSettings, _spec, _make)

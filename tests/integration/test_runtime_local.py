@@ -18,7 +18,7 @@ from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.pipeline import Layer, Stage, run_pipeline
 from virtpulse.runtime.processing import process
 from virtpulse.runtime.producing import produce
-from virtpulse.runtime.roles import Output, ProcessorKind, SinkKind
+from virtpulse.runtime.roles import Output, ProcessorSpec, SinkSpec
 from virtpulse.runtime.sinking import feed
 from virtpulse.runtime.until import Until
 from virtpulse.topics import AGGREGATES, SAMPLES
@@ -129,12 +129,12 @@ async def test_a_signal_lets_everything_through_that_was_sampled_before_it(tmp_p
         await produce(Numbered(), Context(transport, counters[Layer.PRODUCER], stopping, clock))
 
     async def copy(stopping: asyncio.Event) -> None:
-        kind = ProcessorKind("copy", (SAMPLES,), (), 50)
-        await process(kind, Copying, Context(transport, counters[Layer.PROCESSOR], stopping, clock), Until.STOPPED)
+        spec = ProcessorSpec("copy", (SAMPLES,), (), 50)
+        await process(spec, Copying, Context(transport, counters[Layer.PROCESSOR], stopping, clock), Until.STOPPED)
 
     async def keep(stopping: asyncio.Event) -> None:
-        kind = SinkKind("keep", (AGGREGATES,), "keepers")
-        await feed(kind, sink, Context(transport, counters[Layer.SINK], stopping, clock), Until.STOPPED)
+        spec = SinkSpec("keep", (AGGREGATES,), "keepers")
+        await feed(spec, sink, Context(transport, counters[Layer.SINK], stopping, clock), Until.STOPPED)
 
     runs = {Layer.PRODUCER: sample, Layer.PROCESSOR: copy, Layer.SINK: keep}
     stages = [Stage(layer.value, layer, counters[layer], run) for layer, run in runs.items()]
@@ -151,12 +151,12 @@ async def test_a_second_worker_that_drains_waits_for_the_first_one_to_leave(tmp_
     await first.start()
     await second.start()
     await first.publish([Outgoing(SAMPLES, "host", b"%d" % number) for number in range(10)])
-    kind = ProcessorKind("copy", (SAMPLES,), (), 50)
+    spec = ProcessorSpec("copy", (SAMPLES,), (), 50)
     stopping = asyncio.Event()
-    owner = asyncio.create_task(process(kind, Copying, Context(first, Counters("one"), stopping, clock), Until.STOPPED))
+    owner = asyncio.create_task(process(spec, Copying, Context(first, Counters("one"), stopping, clock), Until.STOPPED))
     while not (await first.positions("copy")):  # noqa: ASYNC110 the log tells it, no event does
         await asyncio.sleep(0.01)
-    drain = asyncio.create_task(process(kind, Copying, Context(second, Counters("two"), asyncio.Event(), clock), Until.DRAINED))
+    drain = asyncio.create_task(process(spec, Copying, Context(second, Counters("two"), asyncio.Event(), clock), Until.DRAINED))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(drain), 0.3)
     stopping.set()

@@ -40,7 +40,7 @@ async def main():
     sink = JsonlSink(settings, SystemClock())
     os.write = stuck
     def writes(stopping):
-        return feed(ROLE.kind(settings), sink, Context(transport, counters, stopping, clock), Until.STOPPED)
+        return feed(ROLE.spec(settings), sink, Context(transport, counters, stopping, clock), Until.STOPPED)
     async def produces(stopping):
         await transport.publish([Outgoing("aggregates", "web-1", b"{}")])
         await stopping.wait()

@@ -159,7 +159,7 @@ def test_the_format_follows_the_output() -> None:
 
 
 def test_the_console_keeps_no_positions() -> None:
-    assert ROLE.kind(ConsoleSettings()).group is None
+    assert ROLE.spec(ConsoleSettings()).group is None
 
 
 def test_importing_the_sink_does_not_import_rich() -> None:

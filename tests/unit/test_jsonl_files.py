@@ -264,4 +264,4 @@ async def test_after_an_error_the_same_call_stores_the_lines_once(tmp_path: Path
 
 
 def test_positions_are_kept_under_the_name_jsonl() -> None:
-    assert ROLE.kind(JsonlSettings()).group == "jsonl"
+    assert ROLE.spec(JsonlSettings()).group == "jsonl"

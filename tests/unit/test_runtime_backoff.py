@@ -52,7 +52,7 @@ async def test_a_call_is_repeated_until_it_works_and_each_repeat_is_counted(fake
     assert counters.retried == 50
 
 
-async def test_trouble_is_logged_at_first_then_rarely_and_when_it_is_over(fake_clock: "FakeClock") -> None:
+async def test_failing_is_logged_at_first_then_rarely_and_when_it_is_over(fake_clock: "FakeClock") -> None:
     backoff = Backoff(lambda _low, high: high)
     with capture_logs() as logs:
         await fake_clock.drive(retrying(Flaky(100), Counters("role"), asyncio.Event(), fake_clock, backoff))

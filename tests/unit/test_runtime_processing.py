@@ -13,7 +13,7 @@ from virtpulse.errors import FatalError, RetryableError
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.processing import process
-from virtpulse.runtime.roles import Output, Processor, ProcessorKind
+from virtpulse.runtime.roles import Output, Processor, ProcessorSpec
 from virtpulse.runtime.until import Until
 from virtpulse.transports.interface import Outgoing, Position
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.memory import MemoryTransport
     from tests.unit.conftest import Grouping
 
-KIND = ProcessorKind("grouping", ("samples",), ("sources",), 4)
+SPEC = ProcessorSpec("grouping", ("samples",), ("sources",), 4)
 
 
 class Role:
@@ -35,9 +35,9 @@ class Role:
         self.counters = Counters("grouping")
         self.stopping = asyncio.Event()
 
-    async def run(self, until: Until, kind: ProcessorKind = KIND) -> None:
+    async def run(self, until: Until, spec: ProcessorSpec = SPEC) -> None:
         """Run it."""
-        await process(kind, self.build, Context(self.transport, self.counters, self.stopping, self.clock), until)
+        await process(spec, self.build, Context(self.transport, self.counters, self.stopping, self.clock), until)
 
 
 def numbered(count: int) -> list[bytes]:
@@ -154,10 +154,10 @@ async def test_a_crash_after_a_refusal_loses_neither_the_outputs_nor_the_dead_le
 
     transport.refuse = refuse
     transport.add("samples", *numbered(6))
-    both = ProcessorKind("grouping", ("samples",), ("sources",), 6)
+    both = ProcessorSpec("grouping", ("samples",), ("sources",), 6)
     with pytest.raises(FatalError):
         await fake_clock.drive(Role(transport, fake_clock, grouping).run(Until.DRAINED, both))
-    assert transport.committed == {}
+    assert transport.committed["grouping"] == {}
     transport.faults.clear()
     transport.refuse = lambda message: message.value == b"3 4 5"
     await fake_clock.drive(Role(transport, fake_clock, grouping).run(Until.DRAINED, both))
@@ -176,7 +176,7 @@ async def test_dead_letters_that_are_refused_too_are_lost_and_the_work_goes_on(
         await fake_clock.drive(role.run(Until.DRAINED))
     assert transport.stored("aggregates") == [b"0 1 2", b"6 7 8"]
     assert transport.stored("deadletters") == []
-    assert transport.committed["samples", 0] == Position(9, 9)
+    assert transport.committed["grouping"]["samples", 0] == Position(9, 9)
     assert (role.counters.refused, role.counters.sent) == (2, 2)
     assert sum("a dead letter was refused and is lost" in line["event"] for line in lines) == 1
 
@@ -368,10 +368,10 @@ async def test_whatever_fails_every_message_is_stored_once(  # noqa: PLR0917 all
             values = [b"%s-%d-%d" % (topic.encode(), partition, number) for number in range(count)]
             transport.add(topic, *values, partition=partition)
             expected += values
-    kind = ProcessorKind("grouping", ("samples", "late"), ("sources",), limit)
+    spec = ProcessorSpec("grouping", ("samples", "late"), ("sources",), limit)
     while True:
         try:
-            await clock.drive(Role(transport, clock, grouping).run(Until.DRAINED, kind))
+            await clock.drive(Role(transport, clock, grouping).run(Until.DRAINED, spec))
         except FatalError:
             continue  # the process died there and is started again
         break
@@ -388,8 +388,8 @@ async def test_outputs_of_a_drain_are_stored_one_by_one_with_their_own_progress(
     transport = memory_transport(fake_clock)
     transport.add("samples", b"s")
     transport.add("late", b"l")
-    kind = ProcessorKind("grouping", ("samples", "late"), (), 10)
-    await fake_clock.drive(Role(transport, fake_clock, grouping).run(Until.DRAINED, kind))
+    spec = ProcessorSpec("grouping", ("samples", "late"), (), 10)
+    await fake_clock.drive(Role(transport, fake_clock, grouping).run(Until.DRAINED, spec))
     (first, then), (second, last) = transport.transfers
     assert first == [Outgoing("aggregates", "host", b"s", 0)]
     assert then.positions == {"samples": Position(1, 1), "late": Position(0, 1)}

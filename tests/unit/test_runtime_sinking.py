@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from virtpulse.errors import FatalError, RefusedError, RetryableError
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
-from virtpulse.runtime.roles import SinkKind
+from virtpulse.runtime.roles import SinkSpec
 from virtpulse.runtime.sinking import feed
 from virtpulse.runtime.until import Until
 from virtpulse.transports.interface import Batch, Position
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.conftest import FakeClock
     from tests.memory import MemoryTransport
 
-GROUPED = SinkKind("files", ("aggregates",), "files", 4)
-VIEWING = SinkKind("console", ("aggregates",), None, 4)
+GROUPED = SinkSpec("files", ("aggregates",), "files", 4)
+VIEWING = SinkSpec("console", ("aggregates",), None, 4)
 
 
 class Scripted:
@@ -55,9 +55,9 @@ def numbered(start: int, stop: int) -> list[bytes]:
     return [b"%d" % number for number in range(start, stop)]
 
 
-async def drained(kind: SinkKind, sink: Scripted, transport: "MemoryTransport", clock: "FakeClock") -> Counters:
-    counters = Counters(kind.name)
-    await clock.drive(feed(kind, sink, Context(transport, counters, asyncio.Event(), clock), Until.DRAINED))
+async def drained(spec: SinkSpec, sink: Scripted, transport: "MemoryTransport", clock: "FakeClock") -> Counters:
+    counters = Counters(spec.name)
+    await clock.drive(feed(spec, sink, Context(transport, counters, asyncio.Event(), clock), Until.DRAINED))
     return counters
 
 
@@ -80,7 +80,7 @@ async def test_a_group_gets_everything_once_and_acknowledges_it(
 @pytest.mark.parametrize("kind", [GROUPED, VIEWING])
 @pytest.mark.parametrize("left", [4, 0])
 async def test_what_retention_took_meanwhile_is_counted_and_said_once(
-    memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock", kind: SinkKind, left: int
+    memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock", kind: SinkSpec, left: int
 ) -> None:
     transport, sink = memory_transport(fake_clock), Scripted()
     transport.add("aggregates", *numbered(0, 10))
@@ -118,7 +118,7 @@ async def test_refused_messages_become_dead_letters_and_the_rest_is_acknowledged
 async def test_a_refused_dead_letter_makes_no_other(memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock") -> None:
     transport, sink = memory_transport(fake_clock), Scripted([RefusedError({0: "too large"})])
     transport.add("deadletters", b"{}")
-    await drained(SinkKind("files", ("deadletters",), "files"), sink, transport, fake_clock)
+    await drained(SinkSpec("files", ("deadletters",), "files"), sink, transport, fake_clock)
     assert transport.stored("deadletters") == [b"{}"]
 
 
@@ -155,13 +155,13 @@ async def test_without_a_group_a_drain_shows_all_that_is_there(
     assert transport.committed["files"] == {}
 
 
-@pytest.mark.parametrize("kind", [GROUPED, VIEWING])
+@pytest.mark.parametrize("spec", [GROUPED, VIEWING])
 async def test_a_stopped_sink_writes_what_is_there_and_ends(
-    memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock", kind: SinkKind
+    memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock", spec: SinkSpec
 ) -> None:
     transport, sink, counters = memory_transport(fake_clock), Scripted(), Counters("sink")
     stopping = asyncio.Event()
-    running = asyncio.create_task(feed(kind, sink, Context(transport, counters, stopping, fake_clock), Until.STOPPED))
+    running = asyncio.create_task(feed(spec, sink, Context(transport, counters, stopping, fake_clock), Until.STOPPED))
     await fake_clock.advance(1.0)
     transport.add("aggregates", *numbered(0, 20))
     stopping.set()
@@ -186,12 +186,12 @@ async def test_without_a_group_only_what_is_new_is_shown(
     assert sink.written == [b"new"]
 
 
-@pytest.mark.parametrize("kind", [GROUPED, VIEWING])
+@pytest.mark.parametrize("spec", [GROUPED, VIEWING])
 async def test_a_sink_is_ready_once_it_reads(
-    memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock", kind: SinkKind
+    memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock", spec: SinkSpec
 ) -> None:
     transport, sink, stopping, ready = memory_transport(fake_clock), Scripted(), asyncio.Event(), asyncio.Event()
-    running = asyncio.create_task(feed(kind, sink, Context(transport, Counters("s"), stopping, fake_clock), Until.STOPPED, ready))
+    running = asyncio.create_task(feed(spec, sink, Context(transport, Counters("s"), stopping, fake_clock), Until.STOPPED, ready))
     await ready.wait()
     transport.add("aggregates", b"first")
     stopping.set()

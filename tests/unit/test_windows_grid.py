@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from processors.windows.grid import Grid, microseconds
 from processors.windows.settings import WindowsSettings
-from virtpulse.units import Duration
 from virtpulse.errors import UsageError
 from virtpulse.messages.bounds import MAX_TIME
+from virtpulse.units import Duration
 
 SPANS = st.one_of(st.integers(10_000, 10**8), st.sampled_from([10_000, 50_000, 100_000, 300_000, 1_001_000, 86_400_000_000]))
 TIMES = st.one_of(st.floats(0, MAX_TIME), st.floats(1.7e9, 1.8e9), st.integers(0, 2 * 10**10).map(lambda tenths: tenths / 10))

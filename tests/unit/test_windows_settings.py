@@ -10,7 +10,7 @@ from virtpulse.units import Duration
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"size": Duration(0)}, "size must be at least 10ms, got 0 s"),
+        ({"size": Duration(0)}, "size must be from 10ms to 366d, got 0 s"),
         ({"hop": Duration(11)}, "hop must be from 10ms to size, else samples fall between windows, got 11 s"),
         ({"size": Duration(100), "hop": Duration(0.01)}, "hop must be at least size / 1000, got 0.01 s"),
         ({"forget": Duration(0)}, "forget must be at least 1m, else live sources would go, got 0 s"),
@@ -25,4 +25,4 @@ def test_a_setting_out_of_its_range_is_refused_with_what_is_allowed(settings: di
 
 
 def test_the_bounds_themselves_are_allowed() -> None:
-    assert WindowsSettings(size=Duration(0.01), hop=Duration(0.01), forget=Duration(60), batch=1).overlapping == 1
+    assert WindowsSettings(size=Duration(0.01), hop=Duration(0.01), forget=Duration(60), batch=1).messages_a_step == 1

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 FIRST: Final = 0.1  # seconds
 CAP: Final = 30.0  # seconds
-REMINDER: Final = 300.0  # seconds between two log lines about the same trouble
+REMINDER: Final = 300.0  # seconds between two log lines about the same failure
 
 _log = get_logger(__name__)
 
@@ -41,7 +41,7 @@ class Backoff:
         self._bound = FIRST
 
 
-class Trouble:
+class FailureLog:
     """Logs that something fails: at first, then rarely, and once more when it works again."""
 
     def __init__(self, role: str, clock: Clock) -> None:
@@ -86,16 +86,16 @@ async def retrying(
     Once `stopping` is set, the pause ends, the call is made a last time, and its RetryableError is raised.
     """
     pauses = backoff or Backoff()
-    trouble = Trouble(counters.role, clock)
+    failures = FailureLog(counters.role, clock)
     while True:
         try:
             result = await call()
         except RetryableError as error:
             if stopping.is_set():
                 raise
-            trouble.failed(error)
+            failures.failed(error)
             counters.retried += 1
         else:
-            trouble.over()
+            failures.over()
             return result
         await pause(pauses.pause(), stopping, clock)

@@ -10,9 +10,9 @@ from virtpulse.logs import get_logger
 from virtpulse.runtime.backoff import retrying
 from virtpulse.runtime.closing import close
 from virtpulse.runtime.counters import Counters
-from virtpulse.runtime.farewell import log_farewell
 from virtpulse.runtime.shutdown import Shutdown
 from virtpulse.runtime.stages import Layer, Running, Stage
+from virtpulse.runtime.summary import log_summary
 from virtpulse.runtime.waiting import cancelled, first_of, until_stopped
 from virtpulse.transports.interface import Transport
 
@@ -45,7 +45,7 @@ async def run_pipeline(
         finally:
             await cancelled(timing)
             closed = await close(transport, "transport")
-    log_farewell(running, shutdown, deadline, closed=closed)
+    log_summary(running, shutdown, deadline, closed=closed)
     _raise_failure(running)
 
 

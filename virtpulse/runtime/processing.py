@@ -11,7 +11,7 @@ from virtpulse.runtime.closing import closing, closing_generator
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.owned import OwnedPartition
 from virtpulse.runtime.reading import Reading
-from virtpulse.runtime.roles import Output, Processor, ProcessorKind
+from virtpulse.runtime.roles import Output, Processor, ProcessorSpec
 from virtpulse.runtime.skipped import note_skipped
 from virtpulse.runtime.storing import store
 from virtpulse.runtime.until import Until
@@ -25,24 +25,24 @@ Build = Callable[[int], Processor]
 _log = get_logger(__name__)
 
 
-async def process(kind: ProcessorKind, build: Build, context: Context, until: Until) -> None:
-    """Run a processor for each partition that this worker of the group `kind.name` owns, until it is stopped or drained.
+async def process(spec: ProcessorSpec, build: Build, context: Context, until: Until) -> None:
+    """Run a processor for each partition that this worker of the group `spec.name` owns, until it is stopped or drained.
 
     `build` makes the processor of a partition. Raises FatalError, RetryableError if it is stopped while something fails, and
     whatever a processor raises by a fault of its own; what was not stored by then is not acknowledged.
     """
-    subscription = await context.retrying(partial(context.transport.subscribe, kind.name, kind.inputs))
-    async with closing(subscription, f"subscription of {kind.name}"):
-        await _Runner(context, kind, build, subscription).run(until)
+    subscription = await context.retrying(partial(context.transport.subscribe, spec.name, spec.inputs))
+    async with closing(subscription, f"subscription of {spec.name}"):
+        await _Runner(context, spec, build, subscription).run(until)
 
 
 class _Runner:
-    def __init__(self, context: Context, kind: ProcessorKind, build: Build, subscription: Subscription) -> None:
+    def __init__(self, context: Context, spec: ProcessorSpec, build: Build, subscription: Subscription) -> None:
         self._context = context
-        self._kind = kind
+        self._spec = spec
         self._build = build
         self._subscription = subscription
-        self._reading = Reading(context, subscription, kind.inputs, kind.batch)
+        self._reading = Reading(context, subscription, spec.inputs, spec.batch)
         self._owned: dict[int, OwnedPartition] = {}
         self._ticked = self._acknowledged = context.clock.monotonic()
 
@@ -85,7 +85,7 @@ class _Runner:
 
     async def _restored(self, number: int) -> Processor:
         processor = self._build(number)
-        for topic in self._kind.states:
+        for topic in self._spec.states:
             async with closing_generator(self._context.transport.latest(topic, number), f"latest of {topic}") as latest:
                 async for batch in latest:
                     processor.restore(batch)

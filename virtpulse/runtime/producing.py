@@ -7,7 +7,7 @@ from typing import Final
 
 from virtpulse.errors import RefusedError, RetryableError, VirtpulseError
 from virtpulse.logs import get_logger
-from virtpulse.runtime.backoff import Backoff, Trouble
+from virtpulse.runtime.backoff import Backoff, FailureLog
 from virtpulse.runtime.closing import closing_generator
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.outbox import Outbox
@@ -105,18 +105,18 @@ class _Restarts:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._backoff = Backoff()
-        self._trouble = Trouble(context.counters.role, context.clock)
+        self._failures = FailureLog(context.counters.role, context.clock)
         self._started = context.clock.monotonic()
 
     def works(self) -> None:
         """Reset the pauses, if the producer has worked for long enough."""
         if self._context.clock.monotonic() - self._started >= WORKS_AFTER:
             self._backoff.reset()
-            self._trouble.over()
+            self._failures.over()
 
     async def failed(self, error: Exception) -> None:
         """Log the failure if it is time, and wait until the producer should be started again."""
-        self._trouble.failed(error)
+        self._failures.failed(error)
         self._context.counters.retried += 1
         await pause(self._backoff.pause(), self._context.stopping, self._context.clock)
         self._started = self._context.clock.monotonic()

@@ -69,7 +69,7 @@ class Processor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessorKind:
+class ProcessorSpec:
     """How the runtime makes processors: which topics they read, and which compacted topics hold their state."""
 
     name: str
@@ -79,7 +79,7 @@ class ProcessorKind:
 
 
 @dataclass(frozen=True, slots=True)
-class SinkKind:
+class SinkSpec:
     """How the runtime feeds a sink: from which topics, and as which group; without a group it sees only what is new."""
 
     name: str
@@ -117,7 +117,7 @@ class ProcessorRole(Generic[S]):
     """A processor that the wiring knows, as light as `ProducerRole`. `make` returns what makes the processor of a partition."""
 
     settings: type[S]
-    kind: Callable[[S], ProcessorKind]
+    spec: Callable[[S], ProcessorSpec]
     make: Callable[[S, Clock], Callable[[int], Processor]]
 
 
@@ -126,5 +126,5 @@ class SinkRole(Generic[S]):
     """A sink that the wiring knows, as light as `ProducerRole`."""
 
     settings: type[S]
-    kind: Callable[[S], SinkKind]
+    spec: Callable[[S], SinkSpec]
     make: Callable[[S, Clock], Sink]

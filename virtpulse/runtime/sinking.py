@@ -11,7 +11,7 @@ from virtpulse.runtime.context import Context
 from virtpulse.runtime.following import Following
 from virtpulse.runtime.reading import Reading
 from virtpulse.runtime.refusals import letters_for_stored
-from virtpulse.runtime.roles import Sink, SinkKind
+from virtpulse.runtime.roles import Sink, SinkSpec
 from virtpulse.runtime.skipped import note_skipped
 from virtpulse.runtime.storing import store
 from virtpulse.runtime.until import Until
@@ -20,30 +20,30 @@ from virtpulse.transports.interface import Assigned, Batch, Event, Position, Pro
 _log = get_logger(__name__)
 
 
-async def feed(kind: SinkKind, sink: Sink, context: Context, until: Until, ready: asyncio.Event | None = None) -> None:
-    """Write the messages of `kind.inputs` to `sink` until it is stopped or drained.
+async def feed(spec: SinkSpec, sink: Sink, context: Context, until: Until, ready: asyncio.Event | None = None) -> None:
+    """Write the messages of `spec.inputs` to `sink` until it is stopped or drained.
 
     With a group: what the group has not acknowledged yet, acknowledged once it is written. Without: what is new, or when
     draining all that is there; `ready` is set once that is certain. Raises FatalError, and RetryableError if it is stopped
     while something fails.
     """
     await context.retrying(sink.start)
-    reads = ready or asyncio.Event()
+    ready = ready or asyncio.Event()
     try:
-        if kind.group is None:
-            await _follow(context, kind, sink, until, reads)
+        if spec.group is None:
+            await _follow(context, spec, sink, until, ready)
         else:
-            await _subscribe(context, kind, kind.group, sink, until, reads)
+            await _subscribe(context, spec, spec.group, sink, until, ready)
     finally:
-        await close(sink, kind.name)
+        await close(sink, spec.name)
 
 
-async def _follow(context: Context, kind: SinkKind, sink: Sink, until: Until, reads: asyncio.Event) -> None:
+async def _follow(context: Context, spec: SinkSpec, sink: Sink, until: Until, ready: asyncio.Event) -> None:
     start = Start.BEGINNING if until is Until.DRAINED else Start.NOW
-    follower = await context.retrying(partial(context.transport.follow, kind.inputs, start))
-    reads.set()
-    async with closing(follower, f"reading of {kind.name}"):
-        following = Following(context, follower, kind.inputs, kind.batch)
+    follower = await context.retrying(partial(context.transport.follow, spec.inputs, start))
+    ready.set()
+    async with closing(follower, f"reading of {spec.name}"):
+        following = Following(context, follower, spec.inputs, spec.batch)
         await following.begin(until)
         while (batch := await following.next()) is not None:
             reasons = await _write(context, sink, batch)
@@ -51,12 +51,12 @@ async def _follow(context: Context, kind: SinkKind, sink: Sink, until: Until, re
 
 
 async def _subscribe(  # noqa: PLR0913, PLR0917 what `feed` has, and the group by itself
-    context: Context, kind: SinkKind, group: str, sink: Sink, until: Until, reads: asyncio.Event
+    context: Context, spec: SinkSpec, group: str, sink: Sink, until: Until, ready: asyncio.Event
 ) -> None:
-    subscription = await context.retrying(partial(context.transport.subscribe, group, kind.inputs))
-    reads.set()
+    subscription = await context.retrying(partial(context.transport.subscribe, group, spec.inputs))
+    ready.set()
     async with closing(subscription, f"subscription of {group}"):
-        reading = Reading(context, subscription, kind.inputs, kind.batch)
+        reading = Reading(context, subscription, spec.inputs, spec.batch)
         await reading.begin(until)
         while True:
             try:

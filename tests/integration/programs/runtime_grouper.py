@@ -9,14 +9,14 @@ from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
 from virtpulse.runtime.pipeline import Layer, Stage, run_pipeline
 from virtpulse.runtime.processing import process
-from virtpulse.runtime.roles import Output, ProcessorKind
+from virtpulse.runtime.roles import Output, ProcessorSpec
 from virtpulse.runtime.until import Until
 from virtpulse.topics import AGGREGATES, SAMPLES, SOURCES
 from virtpulse.transports.interface import Batch, Message, Outgoing
 from virtpulse.transports.open import open_transport
 
 SIZE = 7
-KIND = ProcessorKind("groupers", (SAMPLES,), (SOURCES,), 5)
+SPEC = ProcessorSpec("groupers", (SAMPLES,), (SOURCES,), 5)
 
 
 class Grouper:
@@ -70,12 +70,12 @@ async def main(address: str) -> None:
     """Drain the log."""
     clock = SystemClock()
     transport = open_transport(address, SystemClock())
-    counters = Counters(KIND.name)
+    counters = Counters(SPEC.name)
 
     async def run(stopping: asyncio.Event) -> None:
-        await process(KIND, Grouper, Context(transport, counters, stopping, clock), Until.DRAINED)
+        await process(SPEC, Grouper, Context(transport, counters, stopping, clock), Until.DRAINED)
 
-    await run_pipeline([Stage(KIND.name, Layer.PROCESSOR, counters, run)], transport, clock, None, 5.0)
+    await run_pipeline([Stage(SPEC.name, Layer.PROCESSOR, counters, run)], transport, clock, None, 5.0)
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -10,7 +10,7 @@ from virtpulse.runtime.stages import Layer, Running
 _log = get_logger(__name__)
 
 
-def log_farewell(running: Sequence[Running], shutdown: Shutdown, deadline: float, *, closed: bool) -> None:
+def log_summary(running: Sequence[Running], shutdown: Shutdown, deadline: float, *, closed: bool) -> None:
     """Log the counts of every role, then one line on how it ended. `closed`: whether the transport could be closed."""
     for one in reversed(running):
         _log.info("counts", role=one.stage.name, **one.stage.counters.summary())
