@@ -163,6 +163,13 @@ def test_what_a_terminal_could_obey_is_written_out(run: Run, tmp_path: Path, mon
     assert failed.err.removesuffix("\n").isprintable()
 
 
+def test_check_finds_settings_that_would_fail_only_when_their_role_runs(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "virtpulse.toml", "[sinks.jsonl]", 'path = "aggregates.jsonl"')
+    result = run("check")
+    assert result.code == 2
+    assert "sinks.jsonl.path must have {time} once" in result.err
+
+
 def test_check_tells_a_transport_that_does_not_answer(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"no database at all" * 1_000)
     result = run("check", "--transport", "local:x.db")
@@ -180,7 +187,7 @@ def test_schemas_are_written_and_named(run: Run, tmp_path: Path) -> None:
 
 def test_the_version_is_printed(run: Run) -> None:
     assert run("version").out == f"virtpulse {__version__}\n"
-    assert run("--version").out == f"{__version__}\n"
+    assert run("--version").out == run("version").out == f"virtpulse {__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -212,6 +219,9 @@ def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> No
         (("watch", "samples", "--count", "0"), "Must be >= 1"),
         (("watch", "samples", "--transprot", "local:x"), "--transport"),
         (("up", "--duration", "3"), '--duration must be a duration such as "10s"'),
+        (("up", "--duration", "-5s"), '--duration must be a duration such as "10s"'),
+        (("up", "--duration", "0s"), "--duration must be above 0"),
+        (("run", "sink", "jsonl", "--json"), "--json goes with the sink console"),
         (("up", "--set", "processors.windows.sise=2s"), "did you mean processors.windows.size?"),
         (("up", "--set", 'up.sinks=["consol"]'), "did you mean console?"),
         (("check", "--config", "none.toml"), "none.toml cannot be read"),
@@ -219,7 +229,7 @@ def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> No
         (("check", "--transport", "virtpulse.db"), "use local:PATH"),
         (("publish", "samples", "none.jsonl"), "none.jsonl cannot be read"),
         (("publish", "samples", "--speed", "0"), "--speed must be"),
-        (("publish", "samples", "--speed", "1", "--raw"), "--speed must be"),
+        (("publish", "samples", "--speed", "1", "--raw"), "--speed cannot go with --raw"),
         (("positions", "reset", "windoes", "--to", "start"), "there are: windows"),
         (("positions", "show", "nogroup"), 'the group "nogroup" is not known; there are: windows'),
     ],

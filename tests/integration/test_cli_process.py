@@ -70,7 +70,8 @@ def test_a_signal_ends_watching_quietly(spawn: Spawn, tmp_path: Path, number: si
     assert publishing.returncode == 0
     child.send_signal(number)
     _, err = child.communicate(timeout=_WAIT)
-    assert (child.returncode, err) == (0, b"")
+    assert child.returncode == 0
+    assert [json.loads(line)["event"] for line in err.splitlines()] == ["log created"]
 
 
 def test_a_pipe_that_is_closed_early_is_nothing_to_complain_of(spawn: Spawn) -> None:
@@ -91,7 +92,9 @@ def test_reading_from_a_silent_pipe_is_interrupted_at_once(spawn: Spawn, tmp_pat
     child.send_signal(signal.SIGINT)
     assert child.wait(_WAIT) == 1
     assert child.stderr is not None
-    assert child.stderr.read() == b"virtpulse: interrupted\n"
+    created, said = child.stderr.read().splitlines()
+    assert json.loads(created)["event"] == "log created"
+    assert said == b"virtpulse: interrupted"
 
 
 def test_lines_of_a_pipe_are_sent_while_it_is_still_open(spawn: Spawn, tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ def test_a_value_from_outside_the_file_is_toml_or_else_text(read: Load) -> None:
 
 
 def test_variables_that_are_no_settings_are_left_alone(read: Load) -> None:
-    configuration = read(environ={"VIRTPULSE_KAFKA_PASSWORD": "x", "VIRTPULSE_TRANSPORT": "", "OTHER__X": "1"})
+    secrets = {"VIRTPULSE_KAFKA_PASSWORD": "x", "VIRTPULSE_TRANSPORT_PASSWORD": "x", "VIRTPULSE_SINKS_TOKEN": "x"}
+    configuration = read(environ={**secrets, "VIRTPULSE_TRANSPORT": "", "OTHER__X": "1"})
     assert configuration.settings.transport.startswith("local:/")
 
 
@@ -154,6 +155,10 @@ def test_a_wrong_file_is_refused_with_key_place_and_what_is_allowed(
 def test_a_wrong_variable_is_named(read: Load) -> None:
     with pytest.raises(UsageError, match=r"log.formatt \(environment variable VIRTPULSE_LOG__FORMATT\): unknown key"):
         read(environ={"VIRTPULSE_LOG__FORMATT": "json"})
+    with pytest.raises(UsageError, match=r"variable VIRTPULSE_TRANSPROT names no setting; did you mean VIRTPULSE_TRANSPORT\?"):
+        read(environ={"VIRTPULSE_TRANSPROT": "local:a"})
+    with pytest.raises(UsageError, match=r"VIRTPULSE_PROCESSORS_WINDOWS_SIZE names no setting: .* two underscores"):
+        read(environ={"VIRTPULSE_PROCESSORS_WINDOWS_SIZE": "1m"})
     with pytest.raises(UsageError, match="environment variable VIRTPULSE___X names no setting"):
         read(environ={"VIRTPULSE___X": "1"})
     with pytest.raises(UsageError, match=r"transport.x .*: transport is a value, not a table"):

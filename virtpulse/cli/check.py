@@ -52,7 +52,7 @@ def check(*, json: bool = False, common: Common | None = None) -> int:
 
 
 def _fault(configuration: Configuration, roles: Mapping[wiring.Section, tuple[str, ...]]) -> str | None:
-    """Make everything as `up` would, try the transport, and return what is wrong with it, None if nothing is."""
+    """Make what `up` would and what the configuration names, try the transport; return what is wrong with it, else None."""
     try:
         execute(_try(configuration, roles))
     except UsageError:
@@ -64,7 +64,8 @@ def _fault(configuration: Configuration, roles: Mapping[wiring.Section, tuple[st
 
 async def _try(configuration: Configuration, roles: Mapping[wiring.Section, tuple[str, ...]]) -> None:
     async with connected(configuration) as transport:
-        wiring.stages(wiring.Deployment(configuration, transport, SystemClock()), roles)
+        named = {section: {**dict.fromkeys(roles[section]), **configuration.roles.get(section, {})} for section in roles}
+        wiring.stages(wiring.Deployment(configuration, transport, SystemClock()), named)
 
 
 def _settings(configuration: Configuration, roles: Mapping[wiring.Section, tuple[str, ...]]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from virtpulse.logs import LogFormat, configure
 from virtpulse.units import Duration
 from virtpulse.wiring import SETTINGS
 
+Span = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # lets "-5s" reach what says that it must be above 0
+
 COMMON: Final = Group("Common options", sort_key=100)
 
 
@@ -49,10 +51,14 @@ def configured(common: Common, options: Mapping[str, str] | None = None) -> Conf
 def to_duration(text: str) -> Duration:
     """Read the value of an option such as `--duration 30s`. Raises UsageError."""
     try:
-        return Duration.parse(text)
+        duration = Duration.parse(text)
     except ValueError as error:
         msg = f"--duration {error}"
         raise UsageError(msg) from error
+    if not duration:
+        msg = f'--duration must be above 0, got "{text}"'
+        raise UsageError(msg)
+    return duration
 
 
 def console_options(*, json: bool) -> dict[str, str]:

@@ -28,7 +28,7 @@ Start with `virtpulse up`. Each command explains itself, with examples: `virtpul
 app = App(
     name="virtpulse",
     help=_HELP,
-    version=__version__,
+    version=f"virtpulse {__version__}",
     help_format="markdown",
     default_parameter=Parameter(show_default=False, negative=()),
 )

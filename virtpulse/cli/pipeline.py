@@ -7,9 +7,13 @@ from typing import Final
 from virtpulse import wiring
 from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
+from virtpulse.logs import get_logger
+from virtpulse.redaction import redact
 from virtpulse.runtime.pipeline import run_pipeline
 from virtpulse.runtime.until import Until
 from virtpulse.units import Duration
+
+_log = get_logger(__name__)
 
 DEADLINE: Final = 10.0  # seconds that a shutdown may take
 
@@ -33,4 +37,6 @@ async def _run(
     clock = SystemClock()
     transport = wiring.open_configured(configuration, clock)
     stages = wiring.stages(wiring.Deployment(configuration, transport, clock, until), roles)
+    running = ", ".join(stage.name for stage in stages)
+    _log.info("starting", roles=running, transport=redact(configuration.settings.transport))
     await run_pipeline(stages, transport, clock, None if duration is None else float(duration), DEADLINE)

@@ -78,8 +78,9 @@ def show(
 def reset(group: str, /, *, to: To, common: Common | None = None) -> None:
     """Set a group to the beginning or the end of what the log holds; its workers must be stopped.
 
-    What a processor remembers is forgotten with it. From the start it handles everything again, and its output is in the
-    log twice. At the end it takes up only what comes from then on: windows that are open are dropped, their samples with them.
+    What a processor remembers is removed with it: for windows that is the inventory of sources. From the start it handles
+    everything again, and its output is in the log twice. At the end it takes up only what comes from then on: windows that
+    are open are dropped, their samples with them.
 
     **Example**
 

@@ -51,8 +51,11 @@ def samples(
         speed: Send paced by event time: 1 as it was taken, 10 ten times as fast; without it at once.
         common: The options of every command.
     """
-    if speed is not None and (raw or not 0 < speed < float("inf")):
-        msg = "--speed must be a number above 0, and not with --raw, which does not look at times"
+    if speed is not None and not 0 < speed < float("inf"):
+        msg = f"--speed must be a number above 0, got {speed:g}"
+        raise UsageError(msg)
+    if speed is not None and raw:
+        msg = "--speed cannot go with --raw, which does not look at times"
         raise UsageError(msg)
     tally = execute(_send(configured(common or Common()), file, parse_raw if raw else parse_samples, speed))
     _log.info("published", samples=tally.sent, refused=tally.refused)

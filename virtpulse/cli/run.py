@@ -4,8 +4,9 @@ from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
-from virtpulse.cli.common import Common, configured, console_options, to_duration
+from virtpulse.cli.common import Common, Span, configured, console_options, to_duration
 from virtpulse.cli.pipeline import run_roles
+from virtpulse.errors import UsageError
 from virtpulse.runtime.until import Until
 from virtpulse.wiring import Section, names
 
@@ -19,7 +20,7 @@ def producer(
     name: Annotated[str, Parameter(choices=names("producers"))],
     /,
     *,
-    duration: str | None = None,
+    duration: Span = None,
     common: Common | None = None,
 ) -> None:
     """Sample, and publish the samples.
@@ -41,7 +42,7 @@ def processor(
     name: Annotated[str, Parameter(choices=names("processors"))],
     /,
     *,
-    duration: str | None = None,
+    duration: Span = None,
     drain: bool = False,
     common: Common | None = None,
 ) -> None:
@@ -67,7 +68,7 @@ def sink(
     name: Annotated[str, Parameter(choices=names("sinks"))],
     /,
     *,
-    duration: str | None = None,
+    duration: Span = None,
     drain: bool = False,
     json: bool = False,
     common: Common | None = None,
@@ -87,6 +88,9 @@ def sink(
         json: With the console: print JSON lines; by itself where standard output is no terminal.
         common: The options of every command.
     """
+    if json and name != "console":
+        msg = f"--json goes with the sink console; {name} writes in its own form"
+        raise UsageError(msg)
     _run("sinks", name, duration, common or Common(), _ENDINGS[drain], console_options(json=json))
 
 

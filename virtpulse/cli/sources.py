@@ -45,14 +45,21 @@ async def _list(configuration: Configuration, *, as_json: bool) -> None:
     async with connected(configuration) as transport:
         if not as_json:
             put_lines([_HEADING])
+        found = 0
         for partition in sorted(await transport.ends(SOURCES)):
             async with closing_generator(transport.latest(SOURCES, partition), f"latest of {SOURCES}") as batches:
-                await _list_partition(batches, as_json=as_json)
+                found += await _list_partition(batches, as_json=as_json)
+        if not found:
+            _log.info("no source was seen yet")
 
 
-async def _list_partition(batches: AsyncIterator[Batch], *, as_json: bool) -> None:
+async def _list_partition(batches: AsyncIterator[Batch], *, as_json: bool) -> int:
+    """Print the sources and return how many they are."""
+    found = 0
     async for batch in batches:
         put_lines(line for message in batch if (line := _line(message, as_json=as_json)))
+        found += len(batch)
+    return found
 
 
 def _line(message: Message, *, as_json: bool) -> str | bytes:

@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from virtpulse import wiring
-from virtpulse.cli.common import Common, configured, console_options, to_duration
+from virtpulse.cli.common import Common, Span, configured, console_options, to_duration
 from virtpulse.cli.pipeline import run_roles
 
 app = App(name="up")
@@ -12,7 +12,7 @@ app = App(name="up")
 @app.default
 def up(
     *,
-    duration: str | None = None,
+    duration: Span = None,
     json: bool = False,
     common: Common | None = None,
 ) -> None:

@@ -1,5 +1,6 @@
 """The places that settings come from - file, environment, command line - each read into a layer, and laid over one another."""
 
+import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ CONFIG_VARIABLE: Final = "VIRTPULSE_CONFIG"
 
 _PREFIX: Final = "VIRTPULSE_"
 _NESTING: Final = "__"
+_EXAMPLE: Final = "as in VIRTPULSE_PROCESSORS__WINDOWS__SIZE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +87,40 @@ def _places(path: Path, text: str) -> Mapping[KeyPath, str]:
     return {key: f"line {line} of {path}" for key, line in key_lines(text).items()}
 
 
-def from_environment(environ: Mapping[str, str], tops: Iterable[str]) -> Layer:
-    """Read `VIRTPULSE_TABLE__KEY=VALUE`, and `VIRTPULSE_KEY` for the keys in `tops`.
+def from_environment(environ: Mapping[str, str], tops: Iterable[str], roles: Iterable[Sequence[str]]) -> Layer:
+    """Read `VIRTPULSE_TABLE__KEY=VALUE`, and `VIRTPULSE_KEY` for the keys in `tops`; `roles` are the paths of roles' tables.
 
-    Other variables without a double underscore are left alone: people keep secrets in such. Empty ones count as not set.
+    Other variables without a double underscore are left alone, as people keep secrets in such, unless they look like a
+    setting. Empty ones count as not set. Raises UsageError for what is meant as a setting and names none.
     """
     layer = Layer()
     known = set(tops)
+    tables = list(roles)
     for variable in sorted(environ):
         text = environ[variable]
         if not variable.startswith(_PREFIX) or variable == CONFIG_VARIABLE or not text:
             continue
         path = tuple(variable.removeprefix(_PREFIX).lower().split(_NESTING))
-        if len(path) == 1 and path[0] not in known:
-            continue
         place = f"environment variable {variable}"
+        if len(path) == 1 and path[0] not in known:
+            _refuse_likeness(path[0], known, tables, place)
+            continue
         if not all(path):
-            msg = f"{place} names no setting: write {_PREFIX}TABLE{_NESTING}KEY, as in {_PREFIX}PROCESSORS__WINDOWS__SIZE"
+            msg = f"{place} names no setting: write {_PREFIX}TABLE{_NESTING}KEY, {_EXAMPLE}"
             raise UsageError(msg)
         layer.put(path, _written(text), place)
     return layer
+
+
+def _refuse_likeness(name: str, tops: Iterable[str], roles: Iterable[Sequence[str]], place: str) -> None:
+    """Refuse a variable that is a slip of the pen: a name at the top misspelt, or a role's key behind one underscore."""
+    near = difflib.get_close_matches(name, tops, n=1, cutoff=0.8)
+    if near:
+        msg = f"{place} names no setting; did you mean {_PREFIX}{near[0].upper()}?"
+        raise UsageError(msg)
+    if any(name.startswith("_".join((*role, ""))) for role in roles):
+        msg = f"{place} names no setting: tables and keys are joined with two underscores, {_EXAMPLE}"
+        raise UsageError(msg)
 
 
 def from_arguments(assignments: Sequence[str]) -> Layer:

@@ -57,7 +57,8 @@ def load(origin: Origin, types: SettingsTypes, environ: Mapping[str, str] | None
     path = _find(origin.file, variables)
     core = msgspec.structs.fields(Settings)
     merged = from_file(path) if path else Layer()
-    merged.lay(from_environment(variables, [name.encode_name for name in core]))
+    tables = [(section, name) for section, names in types.items() for name in names]
+    merged.lay(from_environment(variables, [name.encode_name for name in core], tables))
     merged.lay(from_arguments(origin.assignments))
     merged.lay(_from_options(origin.options))
     tree = dict(merged.tree)

@@ -81,7 +81,7 @@ class _Runner:
         self._drop(number, "it was assigned anew")
         processor = await self._context.retrying(partial(self._restored, number))
         self._owned[number] = OwnedPartition(assigned, processor, counters)
-        _log.debug("partition taken", role=counters.role, partition=number)
+        _log.info("partition taken", role=counters.role, partition=number)
 
     async def _restored(self, number: int) -> Processor:
         processor = self._build(number)

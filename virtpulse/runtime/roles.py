@@ -40,7 +40,11 @@ class Processor(Protocol):
 
     The runtime makes one for each partition assigned to it, in this order: `restore` with what the state topics hold,
     `replay` with the messages that an earlier owner has processed, then `process`; `tick` only while the partition is
-    read to its end. Calls never overlap. The runtime stores each Output together with `first_needed`, as one step.
+    read to its end, so that a gap between two ticks says that it was not. Calls never overlap. The runtime stores each
+    Output together with `first_needed`, as one step.
+
+    Several inputs come in no order relative to one another, and one may be replayed while another is processed already: state
+    must not depend on that order.
     """
 
     def restore(self, batch: Batch) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from virtpulse.errors import FatalError
+from virtpulse.logs import get_logger
 from virtpulse.transports.local.failures import explained
 from virtpulse.transports.local.transactions import snapshot, writing
 
@@ -16,6 +17,7 @@ _APPLICATION: Final = 0x76706C67  # "vplg"
 _WAL_LIMIT: Final = 64 << 20
 _OLDEST_SQLITE: Final = (3, 37, 0)
 
+_log = get_logger(__name__)
 _TABLES: Final = (
     """CREATE TABLE topics (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, compacted INTEGER NOT NULL,
@@ -112,6 +114,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:
     with writing(connection):
-        if not _is_ours(connection, path):
-            for statement in _TABLES:
-                connection.execute(statement)
+        if _is_ours(connection, path):
+            return
+        for statement in _TABLES:
+            connection.execute(statement)
+    _log.info("log created", path=str(path))
