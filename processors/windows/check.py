@@ -12,7 +12,7 @@ from processors.windows.shapes import Ints
 from processors.windows.views import Views
 from virtpulse.errors import InvalidError
 from virtpulse.messages import bounds
-from virtpulse.messages.reading import read_sample
+from virtpulse.messages.reading import is_deeper, read_sample
 from virtpulse.messages.sample import host_of
 
 _COLON: Final = ord(":")
@@ -116,13 +116,13 @@ def _too_large(rows: Rows) -> npt.NDArray[np.bool_]:
 def _loses_nothing(raw: bytes) -> bool:
     """Whether parsing keeps every name: of names that stand twice in an object, one goes with its colon.
 
-    False where that can't be told: an escape may hide a colon.
+    False where that can't be told, because an escape may hide a colon, and for what is nested too deeply.
     """
-    if b"\\u003" in raw:
+    if b"\\u003" in raw or is_deeper(raw, bounds.MAX_DEPTH):
         return False
     try:
         return orjson.dumps(orjson.loads(raw)).count(b":") == raw.count(b":")
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the second for what is nested deeper than orjson writes
+    except orjson.JSONDecodeError:
         return False
 
 

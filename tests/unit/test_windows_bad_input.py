@@ -72,6 +72,9 @@ BAD = {
     "null": (b"null", "message"),
     "array 100,000 deep": (b"[" * 100_000 + b"]" * 100_000, "message"),
     "object 100,000 deep in an unknown field": (body('"u":' + '{"a":' * 100_000 + "1" + "}" * 100_000), "message"),
+    "an unknown field 101 deep": (body('"u":' + "[" * 100 + "]" * 100), "message"),
+    "an unknown field beyond all numbers": (body('"u":1e999'), "message"),
+    "a fact above 2^53 by one": (body('"facts":{"x":9007199254740993}'), "facts.x"),
     "two MiB": (b'{"source":"a","time":1,"u":"' + b"x" * (2 << 20) + b'"}', "message"),
     "two MiB of spaces": (b'{"source":"a",' + b" " * (2 << 20) + b'"time":1795417000}', "message"),
     "a number of two MiB": (body('"interval":1.' + "0" * (2 << 20)), "message"),
@@ -154,6 +157,19 @@ def test_of_an_array_the_good_documents_count() -> None:
     assert [refusal.index for refusal in outcome.refusals] == list(range(2, 10_000, 3))
     (aggregate,) = closed(engine)
     assert aggregate["samples"] == aggregate["resources"]["m.x"]["part"] == 10_000 - len(outcome.refusals)
+
+
+def test_what_is_too_deep_in_an_array_is_refused_alone_unless_no_parser_could_be_relied_on() -> None:
+    def array(depth: int) -> bytes:
+        return b"[" + GOOD + b"," + body('"u":' + "[" * depth + "]" * depth) + b"," + GOOD.replace(b"[1,2]", b"[2,2]") + b"]"
+
+    alone = take(Engine(WindowsSettings(), 0), array(400))
+    assert [(refusal.index, refusal.error.reason) for refusal in alone.refusals] == [
+        (1, "message must be nested at most 100 levels deep")
+    ]
+    for depth in (600, 990, 2_000):
+        whole = take(Engine(WindowsSettings(), 0), array(depth))
+        assert [refusal.index for refusal in whole.refusals] == [-1]
 
 
 def test_documents_of_one_message_share_their_host() -> None:
@@ -241,7 +257,12 @@ TAILS = (
     r',"facts":{"f\u003a":1,"f:":1}',
     r',"resources":{"m.x":[1,2],"m\u002ex":[1,2]}',
     ',"new":{"x":{"y":1,"y":[":"]}},"newer":{}',
-    f',"deep":{"[" * 300}{"]" * 300}',
+    f',"deep":{"[" * 99}{"]" * 99}',
+    f',"deep":{"[" * 100}{"]" * 100}',
+    f',"deep":{"[" * 600}{"]" * 600}',
+    f',"flat":[{"[]," * 600}"["]',
+    ',"facts":{"f":9007199254740992}',
+    ',"facts":{"f":9007199254740993}',
     ',"huge":1e999',
 )
 

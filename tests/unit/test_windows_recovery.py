@@ -233,6 +233,15 @@ def test_the_newest_event_time_of_a_source_is_known_after_a_restart() -> None:
     assert again["time"] == BASE + 1.0
 
 
+def test_whatever_a_late_sample_holds_can_be_told() -> None:
+    processor = WindowsProcessor(SETTINGS, ManualClock(), 0)
+    new = json.dumps({"source": "a", "time": BASE + 1000.0}).encode()
+    deep = "[" * 99 + "]" * 99
+    old = f'{{"source":"a","time":{BASE},"u":{deep},"v":{"9" * 300},"missed":[1],"\\u0077":"\\ud83d\\ude00"}}'.encode()
+    (late,) = [m for m in processor.process(as_batch("samples", 0, [new, old])).messages if m.topic == "late"]
+    assert json.loads(late.value)["missed"] == [[BASE - 5.0, BASE + 5.0], [BASE, BASE + 10.0]]
+
+
 def test_a_later_sample_takes_an_end_back() -> None:
     processor = WindowsProcessor(SETTINGS, ManualClock(), 0)
     ended = json.dumps({"source": "a", "time": BASE + 1.0, "ended": "migrated"}).encode()

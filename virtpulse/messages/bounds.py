@@ -5,6 +5,8 @@ from typing import Final
 
 MAX_MESSAGE_BYTES: Final = 1 << 20
 MAX_DOCUMENTS: Final = 10_000
+MAX_DEPTH: Final = 100  # of a document's arrays and objects; parsers give up deeper down, each at a depth of its own
+MAX_DEPTH_IN_ARRAY: Final = 500  # of one that is refused alone; with a deeper one no parser can be relied on to find the others
 MAX_METRICS: Final = 2_000
 MAX_WINDOW_METRICS: Final = 4_000  # of an aggregate: the samples of a window may have different ones
 MAX_SOURCE_CHARS: Final = 255

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, Final, Never, get_args
 
 import msgspec
@@ -19,6 +20,8 @@ _RAW_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _SAMPLE: Final = msgspec.json.Decoder(Sample)
 _WHOLE_NUMBER: Final = re.compile(r"(?<![\w.])(-?\d+)\.0(?![\w.])")
 _ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")  # in JSON a line end can only stand between tokens
+_TEXT: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)', re.DOTALL)  # to the end where it has none, or many would take long
+_BRACKET: Final = re.compile(rb"[][{}]")
 _ENDED: Final = get_args(Ended)
 _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -37,10 +40,7 @@ def documents(value: bytes, most_bytes: int = bounds.MAX_MESSAGE_BYTES) -> list[
     """
     if len(value) > most_bytes:
         _refuse(WHOLE, f"message must have at most {most_bytes} bytes, got {len(value)}")
-    try:
-        value.decode()
-    except UnicodeDecodeError as error:
-        _refuse(WHOLE, f"message must be UTF-8, got byte 0x{value[error.start]:02x} at {error.start}")
+    _check_utf8(value)
     if not value.lstrip(b" \t\r\n").startswith(b"["):
         return [value]
     try:
@@ -49,7 +49,30 @@ def documents(value: bytes, most_bytes: int = bounds.MAX_MESSAGE_BYTES) -> list[
         _refuse(WHOLE, f"message must be JSON: {_why(error)}")
     if len(found) > bounds.MAX_DOCUMENTS:
         _refuse(WHOLE, f"message must be an array of at most {bounds.MAX_DOCUMENTS} documents, got {len(found)}")
+    for document in found:
+        _check_depth(document, bounds.MAX_DEPTH_IN_ARRAY)
     return found
+
+
+def _check_utf8(value: bytes) -> None:
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        _refuse(WHOLE, f"message must be UTF-8, got byte 0x{value[error.start]:02x} at {error.start}")
+
+
+def is_deeper(value: bytes, most: int) -> bool:
+    """Return whether arrays and objects of JSON are nested deeper than `most` levels."""
+    if value.count(b"[") + value.count(b"{") <= most:
+        return False
+    depths = accumulate(1 if bracket in b"[{" else -1 for bracket in _BRACKET.findall(_TEXT.sub(b"", value)))
+    return max(depths, default=0) > most
+
+
+def _check_depth(value: bytes, most: int) -> None:
+    """Refuse what is too deep, at a depth of our own: the one at which a parser gives up depends on who calls it."""
+    if is_deeper(value, most):
+        _refuse(WHOLE, f"message must be nested at most {most} levels deep")
 
 
 def lines(value: bytes, most_bytes: int) -> list[bytes]:
@@ -63,7 +86,7 @@ def lines(value: bytes, most_bytes: int) -> list[bytes]:
 
 def read_sample(raw: bytes) -> Sample:
     """Read one sample. Raises InvalidError that names the field, what was found and what is allowed."""
-    parsed = _parse(raw)
+    parsed, fault = _parse(raw)
     if not isinstance(parsed, dict):
         _refuse(WHOLE, f"message must be an object with source, time and measurements, got {_shown(parsed)}")
     _check_names_once(parsed)
@@ -73,29 +96,35 @@ def read_sample(raw: bytes) -> Sample:
         elif field in {"source", "time"}:
             _refuse(field, f"{field} is missing; it must be {_WANTED[field]}")
     _check_count(parsed)
+    if fault:
+        _refuse(WHOLE, f"message must be JSON: {fault}")
     try:
-        return _SAMPLE.decode(raw)
+        sample = _SAMPLE.decode(raw)
     except _BROKEN as error:
         _refuse(WHOLE, f"message must be JSON: {_why(error)}")
+    if sample.facts:
+        check_facts("facts", sample.facts)  # once more, as a whole number that was parsed as a float may be too large by one
+    return sample
 
 
-def _parse(raw: bytes) -> object:
-    """Parse JSON; what only the lenient parser takes (NaN, 1e999) is left to the checks, which can name the field."""
+def _parse(raw: bytes) -> tuple[object, str]:
+    """Parse JSON, and say what a strict parser objects to: NaN and 1e999 are left to the checks, which can name the field."""
     if len(raw) > bounds.MAX_MESSAGE_BYTES:
         _refuse(WHOLE, f"message must have at most {bounds.MAX_MESSAGE_BYTES} bytes, got {len(raw)}")
+    _check_utf8(raw)
+    _check_depth(raw, bounds.MAX_DEPTH)
+    fault = ""
     try:
         orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        reason, strict = str(error), False
-    else:
-        reason, strict = "nested too deeply", True
+        fault = str(error)
     try:
         parsed = json.loads(raw, object_pairs_hook=_object, parse_int=float)
-    except (ValueError, RecursionError):
-        _refuse(WHOLE, f"message must be JSON: {reason}")
-    if not strict and not _has_non_finite(parsed):
-        _refuse(WHOLE, f"message must be JSON: {reason}")
-    return parsed
+    except ValueError as error:
+        _refuse(WHOLE, f"message must be JSON: {fault or error}")
+    if fault and not _has_non_finite(parsed):
+        _refuse(WHOLE, f"message must be JSON: {fault}")
+    return parsed, fault
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
