@@ -67,10 +67,13 @@ class Cells:
         self.latest[cell] = share
 
     def move(self, first: int, target: Ints) -> None:
-        """Move cells that lie side by side to other, fresh ones."""
-        for column in (self.part, self.whole, self.low, self.high, self.latest, self.count, self.unknown):
-            column[target] = column[first : first + len(target)]
-        self.give_back(np.array([first]), np.array([len(target)]))
+        """Move cells that lie side by side to others, which are fresh or among them; those that are left become fresh."""
+        source = slice(first, first + len(target))
+        columns = (self.part, self.whole, self.low, self.high, self.latest, self.count, self.unknown)
+        held = [column[source].copy() for column in columns]
+        self._clear(source)
+        for column, values in zip(columns, held, strict=True):
+            column[target] = values
 
     def _clear(self, where: slice | Ints) -> None:
         self.part[where] = 0.0

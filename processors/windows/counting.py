@@ -1,5 +1,8 @@
 """Adding rows to the windows that they count in."""
 
+from collections.abc import Mapping
+from itertools import groupby
+
 import numpy as np
 
 from processors.windows.columns import runs
@@ -7,8 +10,9 @@ from processors.windows.grid import Grid
 from processors.windows.judge import Verdict
 from processors.windows.openwindows import OpenWindows
 from processors.windows.rows import Rows
-from processors.windows.shapes import Ints, Shapes
+from processors.windows.shapes import Column, Ints, Shapes
 from processors.windows.views import Views
+from virtpulse.messages.bounds import MAX_WINDOW_METRICS
 
 
 class Counting:
@@ -30,7 +34,7 @@ class Counting:
             self._count_repeats(rows, verdict)
             return []
         numbers = self._numbers(rows, row, verdict.windows[row, depth], position)
-        refused = self._widen(row, rows.shape[row], numbers)
+        refused = self._widen(rows, row, numbers)
         if refused:
             fits = ~np.isin(row, refused)
             row, numbers = row[fits], numbers[fits]
@@ -80,8 +84,8 @@ class Counting:
         starts = np.cumsum(sizes) - sizes
         cell = runs(self._open.base[numbers], sizes)
         for pair in np.flatnonzero(self._open.layout[numbers] != shape).tolist():
-            cells = self._open.widen(int(numbers[pair]), self._shapes.by_number[shape[pair]])
-            if cells is not None:
+            cells = self._open.cells_of(int(numbers[pair]), int(shape[pair]))
+            if cells is not None:  # else its row is refused, and not here
                 cell[starts[pair] : starts[pair] + sizes[pair]] = cells
         part, whole = rows.part, rows.whole
         if len(row) != len(rows) or (row[1:] == row[:-1]).any():
@@ -89,11 +93,29 @@ class Counting:
             part, whole = part[source], whole[source]
         self._open.cells.add(cell, part, whole)
 
-    def _widen(self, row: Ints, shape: Ints, numbers: Ints) -> list[int]:
-        """Make room in the windows for metrics that they lack, in the order of the log; return the rows without room."""
-        refused = (
-            int(row[pair])
+    def _widen(self, rows: Rows, row: Ints, numbers: Ints) -> list[int]:
+        """Make room in the windows for metrics that they lack; return the rows for which one of their windows has none.
+
+        It is decided row by row, in the order of the log, so that how messages were cut into batches does not show.
+        """
+        shape = rows.shape[row]
+        lacking = [
+            pair
             for pair in np.flatnonzero(self._open.layout[numbers] != shape).tolist()
-            if self._open.widen(int(numbers[pair]), self._shapes.by_number[shape[pair]]) is None
-        )
-        return list(dict.fromkeys(refused))
+            if self._open.cells_of(int(numbers[pair]), int(shape[pair])) is None
+        ]
+        columns: dict[int, set[Column]] = {}
+        refused: list[int] = []
+        for one, pairs in groupby(lacking, key=lambda pair: int(row[pair])):
+            more = self._shapes.by_number[rows.shape[one]].columns
+            wider = {number: self._columns(number, columns).union(more) for number in numbers[list(pairs)].tolist()}
+            if max(map(len, wider.values())) > MAX_WINDOW_METRICS:
+                refused.append(one)
+            else:
+                columns.update(wider)
+        for number, wanted in columns.items():
+            self._open.widen(number, wanted)
+        return refused
+
+    def _columns(self, number: int, wider: Mapping[int, set[Column]]) -> set[Column]:
+        return wider.get(number) or set(self._shapes.by_number[self._open.layout[number]].columns)

@@ -1,6 +1,7 @@
 """The windows that are open: which cells are whose, since which message, and what else a window remembers."""
 
 import math
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from processors.windows.cells import Cells
 from processors.windows.columns import Columns
 from processors.windows.rows import Floats
-from processors.windows.shapes import Ints, Shape, Shapes
+from processors.windows.shapes import Column, Ints, Shape, Shapes
 from processors.windows.views import NO_FACTS, Facts, View, Views, merged
 from virtpulse.messages.sample import Fact
 
@@ -20,14 +21,15 @@ _NONE: Final[dict[str, Fact]] = {}  # shared by all windows without facts, never
 class OpenWindows(Columns):
     """Open windows by number, and by window and view.
 
-    view, window: whose and which. first: position of the first message in it. base: its first cell; layout: number of
-    the shape that orders its cells. samples, repeated: counts. end: where it ends.
+    view, window: whose and which. first: position of the first message in it. base: its first cell; capacity: how many
+    there are; layout: number of the shape that orders those in use. samples, repeated: counts. end: where it ends.
     """
 
     view: Ints
     window: Ints
     first: Ints
     base: Ints
+    capacity: Ints
     layout: Ints
     samples: Ints
     repeated: Ints
@@ -39,6 +41,7 @@ class OpenWindows(Columns):
         "window": (np.int64, 0),
         "first": (np.int64, NOT_OPEN),
         "base": (np.int64, 0),
+        "capacity": (np.int64, 0),
         "layout": (np.int64, -1),
         "samples": (np.int64, 0),
         "repeated": (np.int64, 0),
@@ -62,7 +65,7 @@ class OpenWindows(Columns):
         self.view[number] = view.number
         self.window[number] = window
         self.first[number] = position
-        self.base[number] = self.cells.take(layout.size)
+        self.base[number], self.capacity[number] = self.cells.take(layout.size), layout.size
         self.layout[number] = layout.number
         self.end[number] = end
         self.by_window.setdefault(window, {})[view.number] = number
@@ -83,26 +86,37 @@ class OpenWindows(Columns):
                 del self.by_window[window]
                 empty.append(window)
             self.facts[number] = _NONE
-        self.cells.give_back(self.base[numbers], self._shapes.sizes[self.layout[numbers]])
+        self.cells.give_back(self.base[numbers], self.capacity[numbers])
         self.give_back(numbers)
         if not self.by_window:
             self.cells.reset()
         return empty
 
-    def widen(self, number: int, shape: Shape) -> Ints | None:
-        """Return the cells of a window for the metrics of `shape`, made for those that it lacks; None if it is full."""
-        layout = self._shapes.by_number[self.layout[number]]
-        places = self._shapes.places(layout, shape)
+    def widen(self, number: int, columns: Iterable[Column]) -> None:
+        """Order a window's cells by `columns`: those it has, and others for which it gets cells."""
+        before, after = self._shapes.by_number[self.layout[number]], self._shapes.of(columns)
+        places = self._shapes.places(after, before)
         if places is None:
-            union = self._shapes.union(layout, shape)
-            if union is None:
-                return None
-            base = self.cells.take(union.size)
-            kept, places = self._shapes.places(union, layout), self._shapes.places(union, shape)
-            if kept is not None:
-                self.cells.move(int(self.base[number]), kept + base)
-            self.base[number], self.layout[number] = base, union.number
+            msg = "a window cannot lose a metric"
+            raise ValueError(msg)
+        old, capacity = int(self.base[number]), int(self.capacity[number])
+        if after.size > capacity:
+            self.capacity[number] = 1 << (after.size - 1).bit_length()  # few sizes, so that what is given back fits others
+            self.base[number] = self.cells.take(int(self.capacity[number]))
+        self.cells.move(old, places + self.base[number])
+        self.layout[number] = after.number
+        if after.size > capacity:
+            self.cells.give_back(np.array([old]), np.array([capacity]))
+
+    def cells_of(self, number: int, shape: int) -> Ints | None:
+        """Return the cells of a window for the metrics of a shape; None if it lacks one."""
+        places = self._shapes.places(self._shapes.by_number[self.layout[number]], self._shapes.by_number[shape])
         return None if places is None else places + self.base[number]
+
+    def empty(self) -> list[int]:
+        """Return the windows in which nothing counts: those opened for samples that were refused then."""
+        found: list[int] = np.flatnonzero((self.samples[: self.height] == 0) & (self.view[: self.height] >= 0)).tolist()
+        return found
 
     def add_facts(self, number: int, facts: Facts) -> None:
         """Merge a sample's facts into a window's."""

@@ -6,13 +6,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from virtpulse.messages.bounds import MAX_WINDOW_METRICS
 from virtpulse.messages.sample import MAPS
 
 Ints = npt.NDArray[np.int64]
 Column = tuple[int, str]  # a metric: its map, as an index into MAPS, and its key
 
-_MOST_PAIRS: Final = 10_000  # of shapes of which is remembered how they fit together
+_MOST_PLACES: Final = 1_000_000  # that are remembered, 8 bytes each
 
 
 class Shape:
@@ -37,8 +36,8 @@ class Shapes:
 
     def __init__(self) -> None:
         self._by_columns: dict[tuple[Column, ...], Shape] = {}
-        self._unions: dict[tuple[int, int], Shape | None] = {}
         self._places: dict[tuple[int, int], Ints | None] = {}
+        self._placed = 0
         self._free: list[int] = []
         self.held = 0
         self.by_number: list[Shape] = []
@@ -50,25 +49,16 @@ class Shapes:
         key = tuple(sorted(columns))
         return self._by_columns.get(key) or self._register(key)
 
-    def union(self, layout: Shape, shape: Shape) -> Shape | None:
-        """Return the shape of the metrics of both; None if they are too many."""
-        pair = (layout.number, shape.number)
-        if pair not in self._unions:
-            columns = {*layout.columns, *shape.columns}
-            if len(self._unions) > _MOST_PAIRS:
-                self._unions.clear()
-            self._unions[pair] = None if len(columns) > MAX_WINDOW_METRICS else self.of(columns)
-        return self._unions[pair]
-
     def places(self, layout: Shape, shape: Shape) -> Ints | None:
         """Return where in `layout` each metric of `shape` stands; None if one is not there."""
         pair = (layout.number, shape.number)
         if pair not in self._places:
             index = {column: place for place, column in enumerate(layout.columns)}
             found = [index.get(column, -1) for column in shape.columns]
-            if len(self._places) > _MOST_PAIRS:
-                self._places.clear()
+            if self._placed > _MOST_PLACES:
+                self._forget_places()
             self._places[pair] = None if -1 in found else np.array(found, np.int64)
+            self._placed += len(found)
         return self._places[pair]
 
     def keep(self, numbers: set[int]) -> None:
@@ -79,8 +69,11 @@ class Shapes:
             self.by_number[shape.number] = _EMPTY
             self.held -= shape.size
         self._free += [shape.number for shape in dropped]
-        self._unions.clear()
+        self._forget_places()
+
+    def _forget_places(self) -> None:
         self._places.clear()
+        self._placed = 0
 
     def _register(self, columns: tuple[Column, ...]) -> Shape:
         number = self._free.pop() if self._free else len(self.by_number)

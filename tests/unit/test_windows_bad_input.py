@@ -13,6 +13,7 @@ from processors.windows.settings import WindowsSettings
 from virtpulse.errors import InvalidError
 from virtpulse.messages.reading import documents, read_sample
 from virtpulse.transports.interface import Batch
+from virtpulse.units import Duration
 
 NOW = 1_795_417_000.0
 GOOD = b'{"source":"good","time":1795417000,"resources":{"m.x":[1,2]}}'
@@ -208,6 +209,27 @@ def test_a_window_with_too_many_metrics_keeps_those_that_it_has() -> None:
     (aggregate,) = closed(engine)
     assert aggregate["samples"] == 2
     assert len(aggregate["resources"]) == 4_000
+
+
+def test_a_sample_without_room_opens_no_window() -> None:
+    engine = Engine(WindowsSettings(size=Duration(10), hop=Duration(5)), 0)
+    metrics = [",".join(f'"m{number}.n{n}":[1,2]' for n in range(2_000)) for number in range(3)]
+    for some, time in zip(metrics, (1_795_417_001, 1_795_417_002, 1_795_417_006), strict=True):
+        outcome = take(engine, f'{{"source":"a","time":{time},"resources":{{{some}}}}}'.encode())
+    assert len(outcome.refusals) == 1
+    assert [(window["start"], window["samples"]) for window in closed(engine)] == [(1_795_416_995, 2), (1_795_417_000, 2)]
+    assert engine._judge._seen == {}
+
+
+@pytest.mark.parametrize("batch", [100, 4_500])
+def test_a_window_that_is_widened_again_and_again_holds_little(batch: int) -> None:
+    engine, refused = Engine(WindowsSettings(), 0), 0
+    values = [body(f'"resources":{{"m.n{number}":[1,2]}}') for number in range(4_500)]
+    for start in range(0, len(values), batch):
+        refused += len(take(engine, *values[start : start + batch]).refusals)
+    assert refused == 500
+    assert engine._shapes.held < 500_000
+    assert len(engine._open.cells.part) < 20_000
 
 
 def test_what_has_no_room_and_what_is_wrong_are_refused_in_the_order_of_the_log() -> None:
