@@ -1,4 +1,4 @@
-"""Text from outside on its way to a terminal."""
+"""Text and JSON from outside on their way to a terminal."""
 
 
 def printable(text: str) -> str:
@@ -9,3 +9,16 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def printable_json(document: bytes) -> bytes:
+    """Return the same JSON with what `printable` writes out as JSON's own escapes; in JSON it can only stand in strings."""
+    text = document.decode("utf-8", "replace")
+    if text.isprintable():
+        return document
+    return "".join(char if char.isprintable() else _json_escape(char) for char in text).encode()
+
+
+def _json_escape(char: str) -> str:
+    units = char.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

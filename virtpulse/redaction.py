@@ -7,6 +7,7 @@ from typing import Final
 MASK: Final = "***"
 
 _ADDRESS: Final = re.compile(r"""(?<=://)(?:(?!(?<!\\)"[],:}])\S)+""")  # it ends where a JSON string does, as in a log line
+_PARAMETER: Final = re.compile(r'([?&][^=&]*=)[^&"]*')
 _SHORTEST: Final = 4  # hiding every occurrence of a shorter text would make logs unreadable and hide nothing
 
 _hidden: set[str] = set()
@@ -27,6 +28,6 @@ def redact(text: str) -> str:
 
 
 def _without_credentials(address: re.Match[str]) -> str:
-    """Mask everything before the last @: a password may itself hold any of `:/@`, and a user may be a token."""
+    """Mask everything before the last @, as a password may itself hold any of `:/@` and a user be a token, and all parameters."""
     _, at, host = address[0].rpartition("@")
-    return f"{MASK}@{host}" if at else host
+    return _PARAMETER.sub(rf"\1{MASK}", f"{MASK}@{host}" if at else host)

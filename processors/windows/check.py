@@ -13,7 +13,6 @@ from processors.windows.views import Views
 from virtpulse.errors import InvalidError
 from virtpulse.messages import bounds
 from virtpulse.messages.reading import is_deeper, read_sample
-from virtpulse.messages.sample import host_of
 
 _COLON: Final = ord(":")
 _TOGETHER: Final = 256  # documents whose colons are counted at once: so many fit into a cache
@@ -31,20 +30,20 @@ class Checker:
         if not len(rows):
             return rows, refusals
         limit = times[rows.message] + self._ahead
-        first = _first_of_message(rows)
-        suspect = (rows.time > limit) | self._out_of_bounds(rows) | self._miscounted(rows)
-        suspect |= self._strangers(rows, first) | _too_large(rows)
+        suspect = (rows.time > limit) | self._out_of_bounds(rows) | self._miscounted(rows) | _too_large(rows)
         if rows.ended:
             suspect[list(rows.ended)] = True
         bad: list[int] = []
         for row in np.flatnonzero(suspect).tolist():
-            error = self._wrong(rows, row, int(first[row]), float(limit[row]))
+            error = self._wrong(rows, row, float(limit[row]))
             if error is not None:
                 bad.append(row)
-                refusals.append(Refusal(int(rows.message[row]), int(rows.index[row]), rows.documents[row], error))
+                refusals.append(_refusal(rows, row, error))
         if bad:
             rows = rows.without(bad)
-        return rows, refusals
+        strangers = self._strangers(rows)
+        refusals += [_refusal(rows, row, error) for row, error in strangers.items()]
+        return (rows.without(list(strangers)) if strangers else rows), refusals
 
     def _out_of_bounds(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Flag rows with a number that is not allowed; written so that NaN, which stands for "not there", passes as a span."""
@@ -80,15 +79,19 @@ class Checker:
                 ]
         return flagged
 
-    def _strangers(self, rows: Rows, first: Ints) -> npt.NDArray[np.bool_]:
-        """Flag rows of a message whose host is not that of the message's first row."""
-        flagged = np.zeros(len(rows), np.bool_)
+    def _strangers(self, rows: Rows) -> dict[int, InvalidError]:
+        """Return what is wrong with rows whose host is not that of the first row of their message."""
+        first = _first_of_message(rows)
+        found: dict[int, InvalidError] = {}
         for row in np.flatnonzero(rows.view[first] != rows.view).tolist():
-            flagged[row] = self._views[int(rows.view[first[row]])].host != self._views[int(rows.view[row])].host
-        return flagged
+            host, view = self._views[int(rows.view[first[row]])].host, self._views[int(rows.view[row])]
+            if view.host != host:
+                allowed = f'"{host}" as its first segment, as the others of its message have'
+                found[row] = InvalidError("source", f'source must have {allowed}, got "{view.source}"')
+        return found
 
-    def _wrong(self, rows: Rows, row: int, first: int, limit: float) -> InvalidError | None:
-        """Judge a suspect row by the rules themselves; `first` is the first row of its message."""
+    def _wrong(self, rows: Rows, row: int, limit: float) -> InvalidError | None:
+        """Judge a suspect row by the rules themselves."""
         try:
             sample = read_sample(rows.documents[row])
         except InvalidError as error:
@@ -100,11 +103,11 @@ class Checker:
                 f"{sample.source} is wrong, or that of the log if this happens to all sources"
             )
             return InvalidError("time", reason)
-        host = self._views[int(rows.view[first])].host
-        if host_of(sample.source) != host:
-            allowed = f'"{host}" as its first segment, as the others of its message have'
-            return InvalidError("source", f'source must have {allowed}, got "{sample.source}"')
         return None
+
+
+def _refusal(rows: Rows, row: int, error: InvalidError) -> Refusal:
+    return Refusal(int(rows.message[row]), int(rows.index[row]), rows.documents[row], error)
 
 
 def _too_large(rows: Rows) -> npt.NDArray[np.bool_]:

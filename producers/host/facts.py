@@ -44,10 +44,16 @@ class Facts:
             "vm.id": None if kind == NONE else vm_id(self._sysfs),
             "boot.time": self._boot_time(),
         }
-        facts = {name: fact for name, fact in asked.items() if fact}
+        facts = {name: fact for name, fact in asked.items() if fact and self._can_be_sent(name, fact)}
         if facts != self._facts:
             self._facts = facts
         return self._facts
+
+    def _can_be_sent(self, name: str, fact: Fact) -> bool:
+        if isinstance(fact, int) and not 0 <= fact <= bounds.MAX_FACT:
+            self._notices.left_out(f"fact {name}", f"it cannot be {float(fact):g}")
+            return False
+        return True
 
     def _memory(self) -> int | None:
         try:

@@ -1,10 +1,12 @@
 """What a look at a subsystem gives, and what a subsystem is."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from producers.host.deltas import Deltas
 from virtpulse.messages.sample import Pairs
+
+_MOST: Final = float(2**63)  # more than the system counts to, and what JSON can say of a whole number
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,12 @@ class Rows:
     timings: Pairs = field(default_factory=dict)
 
     def add(self, other: "Rows") -> None:
-        """Take the rows of another subsystem in."""
+        """Take the rows of another subsystem in. Raises ValueError, and takes none, where a number is one that cannot be."""
+        for pairs in (other.resources, other.performance, other.faults, other.timings):
+            for key, pair in pairs.items():
+                if not (min(pair) >= 0 and max(pair) <= _MOST):
+                    msg = f"{key} cannot be {pair[0]:g} of {pair[1]:g}"
+                    raise ValueError(msg)
         self.resources.update(other.resources)
         self.performance.update(other.performance)
         self.faults.update(other.faults)

@@ -1,15 +1,18 @@
 """Aggregates as JSON, one document a line, for whatever reads the pipe."""
 
+import os
 from collections.abc import Mapping, Sequence
 
 from sinks.console.output import Output
+from virtpulse.printable import printable_json
 
 
 class JsonLines:
-    """Passes the documents on byte for byte, and flushes after each batch."""
+    """Passes the documents on, and flushes after each batch: byte for byte, to a terminal with nothing that it could obey."""
 
     def __init__(self, fd: int) -> None:
         self._output = Output(fd)
+        self._terminal = os.isatty(fd)
 
     async def start(self) -> None:
         """There is nothing to prepare."""
@@ -17,7 +20,8 @@ class JsonLines:
     async def show(self, documents: Sequence[bytes]) -> Mapping[int, str]:
         """Write the documents; every one can be shown."""
         if documents:
-            await self._output.write(b"\n".join(documents) + b"\n")
+            shown = map(printable_json, documents) if self._terminal else documents
+            await self._output.write(b"\n".join(shown) + b"\n")
         return {}
 
     async def close(self) -> None:

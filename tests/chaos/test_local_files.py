@@ -133,6 +133,28 @@ async def test_a_damaged_row_is_told(opened: Open, tmp_path: Path) -> None:
         await _stored(transport, 5)
 
 
+async def test_a_changed_value_of_a_compacted_topic_is_told(opened: Open, tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    transport = await opened(path)
+    await transport.publish([Outgoing("sources", "a", b"12345")])
+    with sqlite3.connect(path) as hand:
+        hand.execute("UPDATE latest SET value = x'3132333436'")
+    hand.close()
+    with pytest.raises(FatalError, match=r"is damaged: .* does not have the bytes that were written"):
+        async for _ in transport.latest("sources", 0):
+            pass
+
+
+async def test_a_log_of_an_earlier_form_is_told(opened: Open, tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    await (await opened(path)).close()
+    with sqlite3.connect(path) as earlier:
+        earlier.execute("PRAGMA user_version = 1")
+    earlier.close()
+    with pytest.raises(FatalError, match=r"earlier virtpulse \(form 1.*move it away"):
+        await opened(path)
+
+
 async def test_a_folder_is_no_log(opened: Open, tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="is a folder: name a file"):
         await opened(tmp_path)

@@ -63,7 +63,9 @@ def send(fake_clock: AdvancedClock) -> Callable[..., tuple[Tally, Recorder]]:
         reader: LineReader = lines
         context = Context(wide, Counters("publish"), asyncio.Event(), fake_clock)
         pacing = None if speed is None else Pacing(speed, fake_clock)
-        return await Sender(context, parse_samples, pacing).send_all(reader), transport
+        tally = Tally()
+        await Sender(context, parse_samples, pacing, tally).send_all(reader)
+        return tally, transport
 
     def run(contents: Sequence[bytes], speed: float | None = None) -> Any:  # noqa: ANN401 a coroutine
         return fake_clock.drive(call(contents, speed)) if speed is not None else call(contents, speed)

@@ -70,3 +70,8 @@ def test_a_hostile_text_is_looked_through_once() -> None:
 def test_secrets_are_equal_if_they_refer_to_the_same() -> None:
     assert Secret("${A}") == Secret("${A}")
     assert len({Secret("${A}"), Secret("${A}"), Secret("${B}")}) == 2
+
+
+def test_the_parameters_of_an_address_are_hidden() -> None:
+    said = redact('the transport "foo://u:pw@h?password=hunter2pw&tls=1" is not known')
+    assert said == f'the transport "foo://{MASK}@h?password={MASK}&tls={MASK}" is not known'

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -19,6 +21,7 @@ from producers.host.settings import HostSettings
 from virtpulse.catalogue import split_key
 from virtpulse.catalogue.machine import MACHINE_FACTS, MACHINE_METRICS
 from virtpulse.messages.codec import encode
+from virtpulse.messages.reading import read_sample
 from virtpulse.messages.sample import MAPS, Sample
 from virtpulse.units import Duration
 
@@ -221,3 +224,24 @@ async def test_files_of_another_form_than_expected_never_stop_the_samples(
     await producer.look()
     clock.now += 1
     assert (await producer.look()).source == "here"
+
+
+@pytest.mark.parametrize(
+    ("file", "label", "amount", "lacks"),
+    [
+        ("meminfo", "MemTotal", "9" * 30, {"system.memory.utilization"}),
+        ("meminfo", "SwapTotal", "-5", {"system.paging.utilization"}),
+    ],
+)
+async def test_a_number_that_cannot_be_costs_only_its_own_rows(  # noqa: PLR0917 the case, and what it needs
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, label: str, amount: str, lacks: set[str]
+) -> None:
+    shutil.copytree(CASES / "everything/before", tmp_path / "proc")
+    content = (tmp_path / "proc" / file).read_text()
+    (tmp_path / "proc" / file).write_text(re.sub(rf"(?m)^{label}:\s+\S+", f"{label}: {amount}", content))
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "proc"))
+    clock = SteppedClock()
+    whole, odd = producer_of("everything", clock), read_sample(encode(await producer_of("everything", clock).look()))
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(CASES / "everything/before"))
+    usual = read_sample(encode(await whole.look()))
+    assert {*maps_of(usual)["resources"]} - {*maps_of(odd)["resources"]} == lacks

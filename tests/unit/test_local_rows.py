@@ -33,20 +33,28 @@ def test_rows_are_bounded_and_keep_the_order(messages: list[tuple[str, bytes]], 
 
 
 @given(messages=MESSAGES, cut=st.integers(0, 400), more=st.binary(max_size=4), count=st.integers(0, 70))
-def test_a_damaged_row_is_told_or_harmless(messages: list[tuple[str, bytes]], cut: int, more: bytes, count: int) -> None:
+def test_a_damaged_row_is_told(messages: list[tuple[str, bytes]], cut: int, more: bytes, count: int) -> None:
     (row,) = pack([key for key, _ in messages], [value for _, value in messages])
-    for damaged in (
-        Row(row.messages, row.head[:cut] + more, row.body),
-        Row(row.messages, row.head, row.body[:cut] + more),
-        Row(count, row.head, row.body),
-    ):
-        try:
-            keys, values = unpack(damaged)
-        except DamagedRowError:
-            continue
-        assert len(keys) == len(values) == damaged.messages
+    for damaged in (Row(row.messages, row.head[:cut] + more, row.body), Row(row.messages, row.head, row.body[:cut] + more)):
+        if damaged != row:
+            with pytest.raises(DamagedRowError):
+                unpack(damaged)
+    try:
+        keys, values = unpack(Row(count, row.head, row.body))
+    except DamagedRowError:
+        return
+    assert len(keys) == len(values) == count
+
+
+@given(messages=MESSAGES, where=st.integers(min_value=0), change=st.integers(1, 255))
+def test_a_changed_byte_is_told(messages: list[tuple[str, bytes]], where: int, change: int) -> None:
+    (row,) = pack([key for key, _ in messages], [value for _, value in messages])
+    content = bytearray(row.head + row.body)
+    content[where % len(content)] ^= change
+    with pytest.raises(DamagedRowError):
+        unpack(Row(row.messages, bytes(content[: len(row.head)]), bytes(content[len(row.head) :])))
 
 
 def test_repeated_keys_are_stored_once() -> None:
     (row,) = pack(["a-rather-long-key"] * 1_000, [b""] * 1_000)
-    assert len(row.head) == 4 * 1_000 + 2 + 2 + len("a-rather-long-key")
+    assert len(row.head) == 4 + 4 * 1_000 + 2 + 2 + len("a-rather-long-key")

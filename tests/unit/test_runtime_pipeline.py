@@ -145,7 +145,7 @@ async def test_a_transport_that_is_away_at_the_stop_is_no_failure_but_is_told(ac
     assert logs[-1]["event"] == "producer failed while stopping; 7 messages were not sent and are lost"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_signal_stops_in_order_even_if_it_is_sent_twice_at_once(acts: Acts, number: signal.Signals) -> None:
     stages = acts.stages()
     stages[1] = acts.stage(Layer.PROCESSOR, lasts=0.9)

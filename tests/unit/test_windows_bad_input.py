@@ -173,6 +173,35 @@ def test_what_is_too_deep_in_an_array_is_refused_alone_unless_no_parser_could_be
         assert [refusal.index for refusal in whole.refusals] == [-1]
 
 
+MINE = body('"resources":{"m.x":[1,2]}')
+
+
+def test_of_an_array_that_is_no_strict_json_the_good_documents_count() -> None:
+    bad = (body('"resources":{"m.x":[NaN,1]}'), b'{"source":"a","time":Infinity}', body('"u":1e999'))
+    array = b" [ " + b" , ".join([MINE, *bad, MINE.replace(b"[1,2]", b"[2,2]")]) + b" ] "
+    engine = Engine(WindowsSettings(), 0)
+    refusals = take(engine, array).refusals
+    assert [(refusal.index, refusal.error.field) for refusal in refusals] == [(1, "resources.m.x"), (2, "time"), (3, "message")]
+    (aggregate,) = closed(engine)
+    assert aggregate["samples"] == 2
+
+
+@pytest.mark.parametrize("end", [b"", b",", b"]]", b"] 1", b"}", b",]"])
+def test_an_array_that_is_no_json_at_all_is_refused_whole(end: bytes) -> None:
+    (refusal,) = take(Engine(WindowsSettings(), 0), b"[" + MINE + b',{"source":"a","time":NaN}' + end).refusals
+    assert (refusal.index, refusal.error.field) == (-1, "message")
+
+
+def test_a_document_that_is_refused_does_not_say_whose_message_it_is() -> None:
+    engine = Engine(WindowsSettings(), 0)
+    first, good = b'{"source":"h6","time":-1}', MINE.replace(b'"a"', b'"h7"')
+    other = MINE.replace(b'"a"', b'"h8"')
+    refusals = take(engine, b"[" + b",".join([first, good, other, good.replace(b"[1,2]", b"[2,2]")]) + b"]").refusals
+    assert [(refusal.index, refusal.error.field) for refusal in refusals] == [(0, "time"), (2, "source")]
+    (aggregate,) = closed(engine)
+    assert (aggregate["source"], aggregate["samples"]) == ("h7", 2)
+
+
 def test_documents_of_one_message_share_their_host() -> None:
     engine = Engine(WindowsSettings(), 0)
     outcome = take(engine, b"[" + GOOD + b"," + GOOD.replace(b"good", b"good/vm") + b"," + GOOD.replace(b"good", b"other") + b"]")

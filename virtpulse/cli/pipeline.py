@@ -7,6 +7,7 @@ from typing import Final
 from virtpulse import wiring
 from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
+from virtpulse.errors import UsageError
 from virtpulse.logs import get_logger
 from virtpulse.redaction import redact
 from virtpulse.runtime.pipeline import run_pipeline
@@ -25,6 +26,9 @@ def run_roles(
     until: Until = Until.STOPPED,
 ) -> None:
     """Run the roles until a signal, for `duration` or until they are drained. Raises VirtpulseError."""
+    if not any(roles.values()):
+        msg = "there is nothing to run: up.producers, up.processors and up.sinks are all empty"
+        raise UsageError(msg)
     asyncio.run(_run(configuration, roles, duration, until))
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 
 from virtpulse.errors import FatalError
+from virtpulse.printable import printable_json
 
 
 def prints_json(*, asked: bool) -> bool:
@@ -13,20 +14,25 @@ def prints_json(*, asked: bool) -> bool:
 
 
 def put_lines(lines: Iterable[str | bytes]) -> None:
-    """Write lines and hand them on at once.
+    """Write lines, texts or JSON, and hand them on at once.
 
     Raises BrokenPipeError where nobody reads any more, FatalError where they cannot be written for another reason.
     """
-    stream = sys.stdout.buffer
-    ended = ((line.encode("utf-8", "backslashreplace") if isinstance(line, str) else line) + b"\n" for line in lines)
+    stream, terminal = sys.stdout.buffer, sys.stdout.isatty()
     try:
-        stream.writelines(ended)
+        stream.writelines(_encoded(line, terminal=terminal) + b"\n" for line in lines)
         stream.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
         msg = f"standard output cannot be written: {error.strerror or error}"
         raise FatalError(msg) from error
+
+
+def _encoded(line: str | bytes, *, terminal: bool) -> bytes:
+    if isinstance(line, str):
+        return line.encode("utf-8", "backslashreplace")
+    return printable_json(line) if terminal else line
 
 
 def fitted(line: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from virtpulse.cli.common import Common, configured
-from virtpulse.cli.executing import connected, execute
+from virtpulse.cli.executing import InterruptedByUserError, connected, execute
 from virtpulse.cli.lines import STDIN, line_reader
 from virtpulse.cli.pacing import Pacing
 from virtpulse.cli.parsing import Parse, Tally, parse_raw, parse_samples
@@ -57,14 +57,20 @@ def samples(
     if speed is not None and raw:
         msg = "--speed cannot go with --raw, which does not look at times"
         raise UsageError(msg)
-    tally = execute(_send(configured(common or Common()), file, parse_raw if raw else parse_samples, speed))
+    configuration, tally = configured(common or Common()), Tally()
+    try:
+        execute(_send(configuration, file, parse_raw if raw else parse_samples, speed, tally))
+    except InterruptedByUserError:
+        if tally.sent or tally.refused:
+            _log.warning("interrupted; this much was published", samples=tally.sent, refused=tally.refused)
+        raise
     _log.info("published", samples=tally.sent, refused=tally.refused)
     return 1 if tally.refused else 0
 
 
-async def _send(configuration: Configuration, file: Path, parse: Parse, speed: float | None) -> Tally:
+async def _send(configuration: Configuration, file: Path, parse: Parse, speed: float | None, tally: Tally) -> None:
     clock = SystemClock()
     pacing = None if speed is None else Pacing(speed, clock)
     async with line_reader(file) as reader, connected(configuration) as transport:
         context = Context(transport, Counters("publish"), asyncio.Event(), clock)
-        return await Sender(context, parse, pacing).send_all(reader)
+        await Sender(context, parse, pacing, tally).send_all(reader)

@@ -20,10 +20,10 @@ _SHOW_EVERY: Final = 0.2  # seconds
 
 
 class Sender:
-    """Publishes messages in their order; `pacing` holds them back, None sends at once."""
+    """Publishes messages in their order and counts them in `tally`; `pacing` holds them back, None sends at once."""
 
-    def __init__(self, context: Context, parse: Parse, pacing: Pacing | None) -> None:
-        self.tally = Tally()
+    def __init__(self, context: Context, parse: Parse, pacing: Pacing | None, tally: Tally) -> None:
+        self._tally = tally
         self._context = context
         self._parse = parse
         self._pacing = pacing
@@ -31,7 +31,7 @@ class Sender:
         self._waiting_bytes = 0
         self._shown: float | None = None
 
-    async def send_all(self, reader: LineReader) -> Tally:
+    async def send_all(self, reader: LineReader) -> None:
         """Send every line of `reader`. Raises FatalError."""
         while True:
             reading = asyncio.ensure_future(reader.read())
@@ -48,11 +48,10 @@ class Sender:
             self._show_progress()
         await self._flush()
         self._end_progress()
-        return self.tally
 
     async def _take(self, lines: Iterable[Line]) -> None:
         for line in lines:
-            for ready in self._parse(line, self.tally):
+            for ready in self._parse(line, self._tally):
                 await self._hold_back(ready)
                 self._waiting.append(ready)
                 self._waiting_bytes += len(ready.message.value)
@@ -76,15 +75,15 @@ class Sender:
             refused = error.reasons
         for index, ready in enumerate(batch):
             if index in refused:
-                self.tally.refuse(ready.line, InvalidError("message", refused[index]))
+                self._tally.refuse(ready.line, InvalidError("message", refused[index]))
             else:
-                self.tally.sent += ready.documents
+                self._tally.sent += ready.documents
 
     def _show_progress(self) -> None:
         now = self._context.clock.monotonic()
         if sys.stderr.isatty() and (self._shown is None or now - self._shown >= _SHOW_EVERY):
             self._shown = now
-            sys.stderr.write(f"\r{self.tally.sent:,} sent, {self.tally.refused:,} refused ")
+            sys.stderr.write(f"\r{self._tally.sent:,} sent, {self._tally.refused:,} refused ")
             sys.stderr.flush()
 
     def _end_progress(self) -> None:

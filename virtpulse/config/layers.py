@@ -16,6 +16,7 @@ CONFIG_VARIABLE: Final = "VIRTPULSE_CONFIG"
 
 _PREFIX: Final = "VIRTPULSE_"
 _NESTING: Final = "__"
+_MOST_BYTES: Final = 1 << 20  # of a file
 _EXAMPLE: Final = "as in VIRTPULSE_PROCESSORS__WINDOWS__SIZE"
 
 
@@ -65,7 +66,12 @@ class Layer:
 def from_file(path: Path) -> Layer:
     """Read a TOML file. Raises UsageError with the line where it is not TOML."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            msg = f"the configuration {path} is too large: at most {_MOST_BYTES} bytes are read"
+            raise UsageError(msg)
+        text = content.decode("utf-8")
         tree = tomllib.loads(text)
     except OSError as error:
         msg = f"the configuration {path} cannot be read: {error.strerror or error}"

@@ -21,6 +21,8 @@ _SAMPLE: Final = msgspec.json.Decoder(Sample)
 _WHOLE_NUMBER: Final = re.compile(r"(?<![\w.])(-?\d+)\.0(?![\w.])")
 _ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")  # in JSON a line end can only stand between tokens
 _TEXT: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)', re.DOTALL)  # to the end where it has none, or many would take long
+_LENIENT: Final = json.JSONDecoder(parse_int=float)
+_BETWEEN: Final = re.compile(r"[ \t\r\n]*")
 _BRACKET: Final = re.compile(rb"[][{}]")
 _ENDED: Final = get_args(Ended)
 _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -46,12 +48,29 @@ def documents(value: bytes, most_bytes: int = bounds.MAX_MESSAGE_BYTES) -> list[
     try:
         found = [bytes(raw) for raw in _RAW_ARRAY.decode(value)]
     except _BROKEN as error:
-        _refuse(WHOLE, f"message must be JSON: {_why(error)}")
+        found = _lenient(value.decode()) or _refuse(WHOLE, f"message must be JSON: {_why(error)}")
     if len(found) > bounds.MAX_DOCUMENTS:
         _refuse(WHOLE, f"message must be an array of at most {bounds.MAX_DOCUMENTS} documents, got {len(found)}")
     for document in found:
         _check_depth(document, bounds.MAX_DEPTH_IN_ARRAY)
     return found
+
+
+def _lenient(text: str) -> list[bytes]:
+    """Return the documents of an array in which some hold NaN or Infinity, so that the others count; none if it is worse."""
+    found: list[bytes] = []
+    at = _BETWEEN.match(text, text.index("[") + 1).end()  # type: ignore[union-attr] # it matches nothing, too
+    try:
+        while True:
+            _, end = _LENIENT.raw_decode(text, at)
+            found.append(text[at:end].encode())
+            mark = _BETWEEN.match(text, end).end()  # type: ignore[union-attr] # the same
+            if text[mark : mark + 1] != ",":
+                break
+            at = _BETWEEN.match(text, mark + 1).end()  # type: ignore[union-attr] # the same
+    except (ValueError, RecursionError):
+        return []
+    return found if text[mark:].strip(" \t\r\n") == "]" else []
 
 
 def _check_utf8(value: bytes) -> None:

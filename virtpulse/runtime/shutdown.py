@@ -12,7 +12,7 @@ from virtpulse.logs import get_logger
 
 SAME_SIGNAL: Final = 0.5  # seconds; `timeout` and shells may send a signal twice, to the process and to its group
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _log = get_logger(__name__)
 
@@ -43,15 +43,17 @@ class Shutdown:
             _log.warning("stopping at once; another signal kills the process", signal=number.name)
             self.at_once.set()
             for each in _SIGNALS:
-                asyncio.get_running_loop().remove_signal_handler(each)
-                signal.signal(each, signal.SIG_DFL)
+                if asyncio.get_running_loop().remove_signal_handler(each):
+                    signal.signal(each, signal.SIG_DFL)
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Take SIGTERM and SIGINT as requests to stop."""
+        """Take SIGTERM, SIGINT and SIGHUP as requests to stop, the last unless it is ignored, as `nohup` has it."""
         loop = asyncio.get_running_loop()
         before = {number: signal.getsignal(number) for number in _SIGNALS}
-        for number in _SIGNALS:
+        if before[signal.SIGHUP] is signal.SIG_IGN:
+            del before[signal.SIGHUP]
+        for number in before:
             loop.add_signal_handler(number, partial(self.on_signal, number))
         try:
             yield

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from virtpulse.errors import FatalError
 from virtpulse.topics import Topic
 from virtpulse.transports.interface import MAX_MESSAGE_BYTES, Outgoing
-from virtpulse.transports.local.rows import pack
+from virtpulse.transports.local.rows import checksum, pack
 from virtpulse.transports.local.schema import TOPIC_SHIFT
 
 MAX_NAME_CHARS: Final = 249  # what Kafka allows a topic
@@ -94,9 +94,10 @@ def append(connection: sqlite3.Connection, accepted: Accepted, now: float, topic
     number, following = _reserve(connection, accepted, compacted, size)
     first = (number << TOPIC_SHIFT) + following - len(accepted.values)
     if compacted:
+        checksums = (checksum(key.encode(), value) for key, value in zip(accepted.keys, accepted.values, strict=True))
         connection.executemany(
-            "REPLACE INTO latest (at, topic, key, time, value) VALUES (?, ?, ?, ?, ?)",
-            zip(count(first), repeat(number), accepted.keys, repeat(now), accepted.values, strict=False),
+            "REPLACE INTO latest (at, topic, key, time, value, checksum) VALUES (?, ?, ?, ?, ?, ?)",
+            zip(count(first), repeat(number), accepted.keys, repeat(now), accepted.values, checksums, strict=False),
         )
     for row in rows:
         connection.execute("INSERT INTO batches (at, time, count, head, body) VALUES (?, ?, ?, ?, ?)", (first, now, *row))

@@ -13,7 +13,7 @@ from virtpulse.errors import FatalError, RetryableError, VirtpulseError
 _RETRY: Final = {
     sqlite3.SQLITE_BUSY: "is locked by another process for too long: it is tried again; if this stays, look who holds it",
     sqlite3.SQLITE_LOCKED: "is locked by another process for too long: it is tried again; if this stays, look who holds it",
-    sqlite3.SQLITE_FULL: "could not grow, the disk is full: free space, or set a smaller max_bytes for the log",
+    sqlite3.SQLITE_FULL: "could not grow, the disk is full: free space (removing old messages needs some, too)",
     sqlite3.SQLITE_IOERR: "could not be read or written: look at the disk, its quota and the file size limit",
     sqlite3.SQLITE_NOMEM: "needs more memory than there is: free some",
 }

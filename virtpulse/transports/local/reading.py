@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from virtpulse.transports.interface import Batch
 from virtpulse.transports.local.failures import DamagedRowError
-from virtpulse.transports.local.rows import Row, unpack
+from virtpulse.transports.local.rows import Row, checksum, unpack
 from virtpulse.transports.local.schema import TOPIC_SHIFT
 from virtpulse.transports.local.transactions import snapshot
 
@@ -93,7 +93,7 @@ def _read_batches(connection: sqlite3.Connection, topic: str, held: Span, positi
 def _read_latest(connection: sqlite3.Connection, topic: str, held: Span, position: int, limit: int) -> Piece:
     low = held.number << TOPIC_SHIFT
     rows = connection.execute(
-        "SELECT at, time, key, value FROM latest WHERE at >= ? AND at < ? ORDER BY at", (low + position, low + held.end)
+        "SELECT at, time, key, value, checksum FROM latest WHERE at >= ? AND at < ? ORDER BY at", (low + position, low + held.end)
     )
     found, exhausted = _take(rows, limit)
     rows.close()
@@ -103,13 +103,16 @@ def _read_latest(connection: sqlite3.Connection, topic: str, held: Span, positio
     return Piece(Batch(topic, 0, positions, times, keys, values, held.end - following), following)
 
 
-def _take(rows: Iterable[tuple[int, float, str, bytes]], limit: int) -> tuple[list[tuple[int, float, str, bytes]], bool]:
-    """Return what fits in one look, and whether that was all."""
+def _take(rows: Iterable[tuple[int, float, str, bytes, int]], limit: int) -> tuple[list[tuple[int, float, str, bytes]], bool]:
+    """Return what fits in one look, and whether that was all. Raises DamagedRowError."""
     found: list[tuple[int, float, str, bytes]] = []
     size = 0
-    for row in rows:
+    for at, time, key, value, told in rows:
         if found and (size >= READ_MAX_BYTES or (len(found) >= limit and size >= READ_AHEAD_BYTES)):
             return found, False
-        found.append(row)
-        size += len(row[2]) + len(row[3]) + _MESSAGE_BYTES
+        if checksum(key.encode(), value) != told:
+            msg = f"the value of {key!a} does not have the bytes that were written"
+            raise DamagedRowError(msg)
+        found.append((at, time, key, value))
+        size += len(key) + len(value) + _MESSAGE_BYTES
     return found, True

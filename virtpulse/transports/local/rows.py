@@ -1,10 +1,12 @@
 """A batch of messages as one row: a head with the lengths and keys, a body with the values end to end.
 
-The head holds, little-endian: the length of each value (u32), the number of different keys (u16), the length in bytes of
-each of these (u16), which of them each message has (u16, left out if there is only one), and the keys in UTF-8.
+The head holds, little-endian: a checksum of all the rest (u32), the length of each value (u32), the number of different
+keys (u16), the length in bytes of each of these (u16), which of them each message has (u16, left out if there is only
+one), and the keys in UTF-8. SQLite itself does not see that bytes of a row have changed.
 """
 
 import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
@@ -13,6 +15,7 @@ from virtpulse.transports.local.failures import DamagedRowError
 
 MAX_ROW_MESSAGES: Final = 10_000
 MAX_ROW_BYTES: Final = 4 << 20
+_CHECKSUM: Final = struct.Struct("<I")
 
 
 class Row(NamedTuple):
@@ -46,13 +49,27 @@ def _pack_row(keys: Sequence[str], values: Sequence[bytes], lengths: Sequence[in
     if different > 1:
         numbers = dict(zip(distinct, range(different), strict=True))
         parts.append(struct.pack(f"<{count}H", *map(numbers.__getitem__, keys)))
-    return Row(count, b"".join([*parts, *encoded]), b"".join(values))
+    head, body = b"".join([*parts, *encoded]), b"".join(values)
+    return Row(count, _CHECKSUM.pack(checksum(head, body)) + head, body)
+
+
+def checksum(*parts: bytes) -> int:
+    """Return the CRC-32 of bytes end to end."""
+    found = 0
+    for part in parts:
+        found = zlib.crc32(part, found)
+    return found
 
 
 def unpack(row: Row) -> tuple[list[str], list[bytes]]:
     """Return the keys and the values of a row. Raises DamagedRowError."""
     count, head, body = row
     try:
+        (told,) = _CHECKSUM.unpack_from(head)
+        head = head[_CHECKSUM.size :]
+        if checksum(head, body) != told:
+            msg = "a row does not have the bytes that were written"
+            raise DamagedRowError(msg)
         lengths = struct.unpack_from(f"<{count}I", head)
         keys = _unpack_keys(count, head)
     except (struct.error, UnicodeDecodeError, IndexError) as error:

@@ -10,7 +10,7 @@ from virtpulse.logs import get_logger
 from virtpulse.transports.local.failures import explained
 from virtpulse.transports.local.transactions import snapshot, writing
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 TOPIC_SHIFT: Final = 44  # a row's number is `topic id << 44 | position`: one tree, in the order of reading
 BUSY_SECONDS: Final = 5.0
 _APPLICATION: Final = 0x76706C67  # "vplg"
@@ -26,7 +26,7 @@ _TABLES: Final = (
         at INTEGER PRIMARY KEY, time REAL NOT NULL, count INTEGER NOT NULL, head BLOB NOT NULL, body BLOB NOT NULL) STRICT""",
     """CREATE TABLE latest (
         at INTEGER PRIMARY KEY, topic INTEGER NOT NULL, key TEXT NOT NULL, time REAL NOT NULL, value BLOB NOT NULL,
-        UNIQUE (topic, key)) STRICT""",
+        checksum INTEGER NOT NULL, UNIQUE (topic, key)) STRICT""",
     "CREATE INDEX removed ON latest (time) WHERE value = x''",
     """CREATE TABLE positions (
         consumers TEXT NOT NULL, topic TEXT NOT NULL, first_needed INTEGER NOT NULL, following INTEGER NOT NULL,
@@ -94,6 +94,9 @@ def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
         raise FatalError(msg)
     if version > SCHEMA_VERSION:
         msg = f"the log {path} was written by a later virtpulse (form {version}, not {SCHEMA_VERSION}): upgrade virtpulse"
+        raise FatalError(msg)
+    if version < SCHEMA_VERSION:
+        msg = f"the log {path} was written by an earlier virtpulse (form {version}, not {SCHEMA_VERSION}): move it away"
         raise FatalError(msg)
     return True
 
