@@ -9,20 +9,20 @@ import orjson
 class Figure:
     """A measured value and the most that it may be.
 
-    name: what was measured. unit: of the value and the target, `x` for a ratio. ratio_to: what a ratio's reference was,
-    measured in the same run; None for what is no ratio.
+    name: what was measured. unit: of the value and the target, `x` for a ratio. target: None for what is only good to
+    know. ratio_to: what a ratio's reference was, measured in the same run; None for what is no ratio.
     """
 
     name: str
     value: float
     unit: str
-    target: float
+    target: float | None
     ratio_to: str | None = None
 
     @property
     def met(self) -> bool:
-        """Whether the value is within the target."""
-        return self.value <= self.target
+        """Whether the value is within the target, if there is one."""
+        return self.target is None or self.value <= self.target
 
     def json(self) -> bytes:
         """Return the figure as one line of JSON."""
