@@ -19,5 +19,6 @@ def show(figures: Iterable[Figure]) -> None:
     for figure in figures:
         colour = "green" if figure.met else "bold red"
         value = f"[{colour}]{figure.value:.3g}[/]" if figure.value < 100 else f"[{colour}]{figure.value:.0f}[/]"
-        table.add_row(figure.name, value, "" if figure.target is None else f"{figure.target:g}", figure.unit, figure.ratio_to or "")
+        target = "" if figure.target is None else f"{figure.target:g}"
+        table.add_row(figure.name, value, target, figure.unit, figure.ratio_to or "")
     Console(width=None if Console().is_terminal else 130).print(table)
