@@ -9,13 +9,14 @@ import orjson
 from processors.windows.columns import runs
 from processors.windows.grid import Grid
 from processors.windows.openwindows import OpenWindows
+from processors.windows.rows import Floats
 from processors.windows.shapes import Ints, Shape, Shapes
+from processors.windows.skeleton import FIGURES
 from processors.windows.views import Views
 from virtpulse.topics import AGGREGATES
 from virtpulse.transports.interface import Outgoing
 
 _TOGETHER: Final = 64  # windows whose numbers are taken out at once: so many fit into a cache
-_Cell = tuple[float, float, float, float, float, float, int]
 
 
 class Emitter:
@@ -37,12 +38,13 @@ class Emitter:
         chosen = np.array(numbers, np.int64)
         layouts = [self._shapes.by_number[layout] for layout in self._open.layout[chosen].tolist()]
         sizes = self._shapes.sizes[self._open.layout[chosen]]
-        cells = self._cells(runs(self._open.base[chosen], sizes), layouts)
+        figures = self._figures(runs(self._open.base[chosen], sizes), layouts)
         columns = (self._open.view, self._open.window, self._open.samples, self._open.repeated)
         plain = zip(numbers, late, layouts, *(column[chosen].tolist() for column in columns), strict=True)
+        first = 0
         for number, too_late, layout, view_number, window, samples, repeated in plain:
             view = self._views[view_number]
-            document = {
+            head = {
                 "source": view.source,
                 **({"view": view.view} if view.view else {}),
                 "start": self._grid.start(window),
@@ -50,34 +52,29 @@ class Emitter:
                 "samples": samples,
                 "late": too_late,
                 "repeated": repeated,
-                "resources": _ratios(layout.keys[0], cells),
-                "performance": _ratios(layout.keys[1], cells),
-                "faults": _ratios(layout.keys[2], cells),
-                "timings": _timings(layout.keys[3], cells),
-                "facts": self._open.facts[number],
             }
-            yield Outgoing(AGGREGATES, view.host, orjson.dumps(document), self._partition)
+            maps = layout.skeleton.filled(figures[first : first + FIGURES * layout.size])
+            first += FIGURES * layout.size
+            facts = orjson.dumps(self._open.facts[number])
+            value = b'%b,%b,"facts":%b}' % (orjson.dumps(head)[:-1], maps, facts)
+            yield Outgoing(AGGREGATES, view.host, value, self._partition)
 
-    def _cells(self, cell: Ints, layouts: list[Shape]) -> Iterator[_Cell]:
+    def _figures(self, cell: Ints, layouts: list[Shape]) -> list[bytes]:
+        """Return the figures of cells as JSON, FIGURES of each."""
         cells = self._open.cells
         part, whole = cells.part[cell], cells.whole[cell]
         factor = np.concatenate([layout.factor for layout in layouts])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             share = factor * np.where(cells.unknown[cell] | (whole <= 0), np.nan, part / whole)
             columns = (part, whole, share, *(factor * column[cell] for column in (cells.low, cells.high, cells.latest)))
-        return zip(*(column.tolist() for column in columns), cells.count[cell].astype(np.int64).tolist(), strict=True)
+        amounts = _written(np.stack(columns, axis=1).ravel())
+        figures = [b""] * (FIGURES * len(cell))
+        for place in range(len(columns)):
+            figures[place::FIGURES] = amounts[place :: len(columns)]
+        figures[len(columns) :: FIGURES] = _written(cells.count[cell].astype(np.int64))
+        return figures
 
 
-def _ratios(keys: list[str], cells: Iterator[_Cell]) -> dict[str, dict[str, float]]:
-    """Take as many cells as there are keys; the keys come first in the zip, so that none is taken too many."""
-    return {
-        key: {"part": part, "whole": whole, "ratio": share, "min": low, "max": high, "last": latest, "count": count}
-        for key, (part, whole, share, low, high, latest, count) in zip(keys, cells, strict=False)
-    }
-
-
-def _timings(keys: list[str], cells: Iterator[_Cell]) -> dict[str, dict[str, float]]:
-    return {
-        key: {"seconds": part, "operations": whole, "mean": share, "min": low, "max": high, "last": latest, "count": count}
-        for key, (part, whole, share, low, high, latest, count) in zip(keys, cells, strict=False)
-    }
+def _written(numbers: Floats | Ints) -> list[bytes]:
+    """Return each number as JSON; null for what is not a number or infinite."""
+    return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",") if len(numbers) else []

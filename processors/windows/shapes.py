@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from processors.windows.skeleton import Skeleton
 from virtpulse.messages.sample import MAPS
 
 Ints = npt.NDArray[np.int64]
@@ -17,18 +18,24 @@ _MOST_PLACES: Final = 1_000_000  # that are remembered, 8 bytes each
 class Shape:
     """Metrics, sorted by map and key.
 
-    keys: those of each map. factor: of each metric, what turns part / whole into what is told: 100 for percent, 1 for
-    seconds.
+    factor: of each metric, what turns part / whole into what is told: 100 for percent, 1 for seconds.
     """
 
-    __slots__ = ("columns", "factor", "keys", "number", "size")
+    __slots__ = ("_skeleton", "columns", "factor", "number", "size")
 
     def __init__(self, number: int, columns: tuple[Column, ...]) -> None:
         self.number = number
         self.columns = columns
         self.size = len(columns)
-        self.keys = [[key for family, key in columns if family == one] for one in range(len(MAPS))]
         self.factor = np.array([1.0 if MAPS[family] == "timings" else 100.0 for family, _ in columns])
+        self._skeleton: Skeleton | None = None
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """What an aggregate with these metrics looks like; made when it is asked for, as few shapes become one."""
+        if self._skeleton is None:
+            self._skeleton = Skeleton([[key for family, key in self.columns if family == one] for one in range(len(MAPS))])
+        return self._skeleton
 
 
 class Shapes:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.windows.engine import Engine, Outcome
 from processors.windows.settings import WindowsSettings
+from virtpulse.messages.aggregate import Aggregate
 from virtpulse.transports.interface import Batch
 from virtpulse.units import Duration
 
@@ -241,3 +243,15 @@ def test_how_a_step_is_cut_into_parts_never_shows(seed: int, length: int, shape:
     assert cut.take(batch, 0.0, BASE) == whole.take(batch, 0.0, BASE)
     assert list(cut.close_all(100)) == list(whole.close_all(100))
     assert cut.first_needed() == whole.first_needed()
+
+
+@pytest.mark.parametrize("families", [(), ("timings",), ("resources", "faults"), FAMILIES])
+def test_names_that_json_escapes_and_maps_that_are_empty_come_out_as_they_came_in(families: tuple[str, ...]) -> None:
+    keys = ['m.x@"', "m.x@\\", "m.x@é", "m.x@b:c,}", "m.x"]
+    document: Document = {"source": "a/b:c", "view": "probes", "time": BASE, "facts": {'"': "\u2028", "n": 2}}
+    document |= {family: {key: [1, 2] for key in keys} for family in families}
+    (aggregate,) = run([document], WindowsSettings(), 1).aggregates
+    found = json.loads(aggregate.value)
+    assert [list(found[family]) for family in FAMILIES] == [sorted(keys) if family in families else [] for family in FAMILIES]
+    assert (found["source"], found["view"], found["facts"]) == ("a/b:c", "probes", document["facts"])
+    msgspec.json.decode(aggregate.value, type=Aggregate)
