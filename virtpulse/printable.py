@@ -1,5 +1,9 @@
 """Text and JSON from outside on their way to a terminal."""
 
+from typing import Final
+
+_BETWEEN_TOKENS: Final = str.maketrans("\r\n\t", "   ")  # in a string of JSON they cannot stand
+
 
 def printable(text: str) -> str:
     """Return `text` with everything that a terminal could take for a command, or that turns its order, written out.
@@ -12,10 +16,8 @@ def printable(text: str) -> str:
 
 
 def printable_json(document: bytes) -> bytes:
-    """Return the same JSON with what `printable` writes out as JSON's own escapes; in JSON it can only stand in strings."""
-    text = document.decode("utf-8", "replace")
-    if text.isprintable():
-        return document
+    """Return the same JSON, on one line, with what `printable` writes out as JSON's own escapes."""
+    text = document.decode("utf-8", "replace").translate(_BETWEEN_TOKENS)
     return "".join(char if char.isprintable() else _json_escape(char) for char in text).encode()
 
 

@@ -8,6 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
+from virtpulse.errors import FatalError
+
 T = TypeVar("T")
 
 
@@ -22,14 +24,22 @@ class WorkerThread:
         self._free = asyncio.Semaphore(1)
         self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._ended = False
 
     async def run(self, call: Callable[[], T]) -> T:
         """Return what `call` returns, or raise what it raises."""
         return await (await self.begin(call))
 
     async def begin(self, call: Callable[[], T]) -> "asyncio.Future[T]":
-        """Return once `call` is under way; the future has its outcome. One that is cancelled before that is not made."""
+        """Return once `call` is under way; the future has its outcome. One that is cancelled before that is not made.
+
+        Raises FatalError if the thread was ended meanwhile: nobody would make the call.
+        """
         await self._free.acquire()
+        if self._ended:
+            self._free.release()
+            msg = f"the thread {self._thread.name} was ended before the call was made"
+            raise FatalError(msg)
         if self._thread.ident is None:
             self._thread.start()
         loop = asyncio.get_running_loop()
@@ -39,11 +49,13 @@ class WorkerThread:
 
     def end(self, last: Callable[[], object]) -> None:
         """End the thread after the call under way and `last`, without waiting for that."""
+        self._ended = True
         self._jobs.put(last)
         self._jobs.put(None)
 
     async def close(self, patience: float) -> None:
         """End the thread after the call under way; give up waiting for that after `patience` seconds."""
+        self._ended = True
         self._jobs.put(None)
         try:
             async with asyncio.timeout(patience):

@@ -94,7 +94,7 @@ class Collector:
         self._pack = msgspec.msgpack.Encoder().encode_into  # writes numbers faster than struct, always at the same places
 
     def collect(self, batch: Batch, shapes_in_use: Callable[[], Iterable[int]]) -> tuple[Rows, list[Refusal], int]:
-        """Return the valid documents as rows, and the others with what is wrong, each in the order of the log.
+        """Return the valid documents as rows, in the order of the log, and the others with what is wrong, in any.
 
         Last, of how many messages: all, or as many as hold enough documents for one step.
         """

@@ -1,9 +1,9 @@
 """Adding rows to the windows that they count in."""
 
 from collections.abc import Mapping
-from itertools import groupby
 
 import numpy as np
+import numpy.typing as npt
 
 from processors.windows.columns import runs
 from processors.windows.grid import Grid
@@ -27,16 +27,16 @@ class Counting:
     def count(self, rows: Rows, verdict: Verdict, position: Ints) -> list[int]:
         """Add rows to each of their windows; `position` is that of each row's message.
 
-        Returns the rows that are not counted anywhere, because one of their windows has no room for their metrics.
+        Returns the rows that are not counted in all of them, because some have no room for their metrics.
         """
         row, depth = np.nonzero(verdict.counted)
         if not len(row):
             self._count_repeats(rows, verdict)
             return []
         numbers = self._numbers(rows, row, verdict.windows[row, depth], position)
-        refused = self._widen(rows, row, numbers)
+        fits = self._widen(rows, row, numbers)
+        refused: list[int] = np.unique(row[~fits]).tolist()
         if refused:
-            fits = ~np.isin(row, refused)
             row, numbers = row[fits], numbers[fits]
         np.add.at(self._open.samples, numbers, 1)
         self._count_repeats(rows, verdict)
@@ -85,7 +85,7 @@ class Counting:
         cell = runs(self._open.base[numbers], sizes)
         for pair in np.flatnonzero(self._open.layout[numbers] != shape).tolist():
             cells = self._open.cells_of(int(numbers[pair]), int(shape[pair]))
-            if cells is not None:  # else its row is refused, and not here
+            if cells is not None:  # which it is for every pair that fits
                 cell[starts[pair] : starts[pair] + sizes[pair]] = cells
         part, whole = rows.part, rows.whole
         if len(row) != len(rows) or (row[1:] == row[:-1]).any():
@@ -93,29 +93,27 @@ class Counting:
             part, whole = part[source], whole[source]
         self._open.cells.add(cell, part, whole)
 
-    def _widen(self, rows: Rows, row: Ints, numbers: Ints) -> list[int]:
-        """Make room in the windows for metrics that they lack; return the rows for which one of their windows has none.
+    def _widen(self, rows: Rows, row: Ints, numbers: Ints) -> npt.NDArray[np.bool_]:
+        """Make room in the windows for metrics that they lack; return which pairs of a row and a window find room.
 
-        It is decided row by row, in the order of the log, so that how messages were cut into batches does not show.
+        Each window decides for itself, in the order of the log, by the samples that it holds: neither how messages were cut
+        into batches shows, nor from where the log was replayed.
         """
         shape = rows.shape[row]
-        lacking = [
-            pair
-            for pair in np.flatnonzero(self._open.layout[numbers] != shape).tolist()
-            if self._open.cells_of(int(numbers[pair]), int(shape[pair])) is None
-        ]
+        fits = np.ones(len(row), np.bool_)
         columns: dict[int, set[Column]] = {}
-        refused: list[int] = []
-        for one, pairs in groupby(lacking, key=lambda pair: int(row[pair])):
-            more = self._shapes.by_number[rows.shape[one]].columns
-            wider = {number: self._columns(number, columns).union(more) for number in numbers[list(pairs)].tolist()}
-            if max(map(len, wider.values())) > MAX_WINDOW_METRICS:
-                refused.append(one)
+        for pair in np.flatnonzero(self._open.layout[numbers] != shape).tolist():
+            number, more = int(numbers[pair]), self._shapes.by_number[shape[pair]]
+            if self._open.cells_of(number, more.number) is not None:
+                continue
+            wider = self._columns(number, columns).union(more.columns)
+            if len(wider) <= MAX_WINDOW_METRICS:
+                columns[number] = wider
             else:
-                columns.update(wider)
+                fits[pair] = False
         for number, wanted in columns.items():
             self._open.widen(number, wanted)
-        return refused
+        return fits
 
     def _columns(self, number: int, wider: Mapping[int, set[Column]]) -> set[Column]:
         return wider.get(number) or set(self._shapes.by_number[self._open.layout[number]].columns)

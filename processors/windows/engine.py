@@ -129,10 +129,7 @@ class Engine:
         verdict = self._judge.judge(rows)
         positions = np.asarray(batch.positions, np.int64)
         taken_in: Floats = np.asarray(batch.times, np.float64)[rows.message]
-        refused = self._counting.count(rows, verdict, positions[rows.message])
-        if refused:
-            outcome.refusals += [_too_wide(rows, row) for row in refused]
-            self._forget(self._open.empty())
+        outcome.refusals += [_too_wide(rows, row) for row in self._counting.count(rows, verdict, positions[rows.message])]
         self.inventory.see(rows, verdict, taken_in, monotonic, now)
         late = np.flatnonzero(verdict.missed.any(axis=1))
         outcome.late.extend(self._late(rows, verdict, row) for row in late.tolist())
@@ -204,14 +201,13 @@ class Engine:
             return []
         numbers = [closing.number for closing in closings]
         aggregates = list(self._emitter.aggregates(numbers, [closing.late for closing in closings]))
-        self._forget(numbers)
-        return aggregates
-
-    def _forget(self, numbers: list[int]) -> None:
         for window in self._open.close(numbers):
             self._judge.forget(window)
+        return aggregates
 
 
 def _too_wide(rows: Rows, row: int) -> Refusal:
-    reason = f"a window must have at most {MAX_WINDOW_METRICS} metrics; with those of this sample it would have more"
+    reason = (
+        f"a window must have at most {MAX_WINDOW_METRICS} metrics: not counted in those that would have more with this sample"
+    )
     return Refusal(int(rows.message[row]), int(rows.index[row]), rows.documents[row], InvalidError(MAPS[0], reason))

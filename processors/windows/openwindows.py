@@ -113,11 +113,6 @@ class OpenWindows(Columns):
         places = self._shapes.places(self._shapes.by_number[self.layout[number]], self._shapes.by_number[shape])
         return None if places is None else places + self.base[number]
 
-    def empty(self) -> list[int]:
-        """Return the windows in which nothing counts: those opened for samples that were refused then."""
-        found: list[int] = np.flatnonzero((self.samples[: self.height] == 0) & (self.view[: self.height] >= 0)).tolist()
-        return found
-
     def add_facts(self, number: int, facts: Facts) -> None:
         """Merge a sample's facts into a window's."""
         if facts is not NO_FACTS and facts.identity != self.facts_identity[number]:

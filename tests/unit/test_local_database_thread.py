@@ -98,3 +98,19 @@ async def test_closing_gives_up_on_a_disk_that_does_not_answer_and_the_thread_en
     await task
     await asyncio.to_thread(database._thread._thread.join, 10)
     assert database._connection is None
+
+
+async def test_a_caller_that_still_waits_when_the_thread_is_ended_is_told(
+    database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_thread_module, "_CLOSE_WITHIN", 0.02)
+    work = SlowWork()
+    first = await _begin(database, work)
+    second = asyncio.create_task(database.ask(lambda _connection: 1))
+    await asyncio.sleep(0)
+    await database.close()
+    work.released.set()
+    await asyncio.wait([first, second], timeout=10)
+    assert first.done()
+    with pytest.raises(FatalError, match="was ended before the call was made"):
+        await second

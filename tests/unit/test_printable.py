@@ -19,5 +19,9 @@ def test_json_for_a_terminal_says_the_same_in_printable_characters(document: obj
         assert shown.decode().isprintable()
 
 
+def test_spaces_of_any_kind_between_tokens_stay_spaces() -> None:
+    assert json.loads(printable_json(b'{"source":\t"a",\r\n"time":1}')) == {"source": "a", "time": 1}
+
+
 def test_commands_to_a_terminal_become_escapes() -> None:
     assert printable_json('{"a":"\x9b2J\u202e\x7f\U000e0001"}'.encode()) == rb'{"a":"\u009b2J\u202e\u007f\udb40\udc01"}'

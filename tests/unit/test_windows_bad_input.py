@@ -240,14 +240,16 @@ def test_a_window_with_too_many_metrics_keeps_those_that_it_has() -> None:
     assert len(aggregate["resources"]) == 4_000
 
 
-def test_a_sample_without_room_opens_no_window() -> None:
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_sample_is_counted_in_those_of_its_windows_that_have_room(batch: int) -> None:
     engine = Engine(WindowsSettings(size=Duration(10), hop=Duration(5)), 0)
     metrics = [",".join(f'"m{number}.n{n}":[1,2]' for n in range(2_000)) for number in range(3)]
-    for some, time in zip(metrics, (1_795_417_001, 1_795_417_002, 1_795_417_006), strict=True):
-        outcome = take(engine, f'{{"source":"a","time":{time},"resources":{{{some}}}}}'.encode())
-    assert len(outcome.refusals) == 1
-    assert [(window["start"], window["samples"]) for window in closed(engine)] == [(1_795_416_995, 2), (1_795_417_000, 2)]
-    assert engine._judge._seen == {}
+    times = (1_795_417_001, 1_795_417_002, 1_795_417_006)
+    log = [f'{{"source":"a","time":{time},"resources":{{{some}}}}}'.encode() for some, time in zip(metrics, times, strict=True)]
+    refused = [refusal for start in range(0, 3, batch) for refusal in take(engine, *log[start : start + batch]).refusals]
+    assert [refusal.document for refusal in refused] == log[2:]
+    windows = [(window["start"], window["samples"], len(window["resources"])) for window in closed(engine)]
+    assert windows == [(1_795_416_995, 2, 4_000), (1_795_417_000, 2, 4_000), (1_795_417_005, 1, 2_000)]
 
 
 @pytest.mark.parametrize("batch", [100, 4_500])

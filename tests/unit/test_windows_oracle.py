@@ -245,6 +245,22 @@ def test_how_a_step_is_cut_into_parts_never_shows(seed: int, length: int, shape:
     assert cut.first_needed() == whole.first_needed()
 
 
+@given(seed=st.integers(0, 10**9), length=st.integers(1, 150), shape=st.sampled_from(SHAPES), room=st.integers(1, 4))
+@settings(max_examples=30, deadline=None)
+def test_how_messages_are_cut_never_shows_where_windows_are_full(
+    seed: int, length: int, shape: tuple[float, float, float], room: int
+) -> None:
+    size, hop, lateness = shape
+    log = make_log(seed, length)
+    options = WindowsSettings(size=Duration(size), hop=Duration(hop), lateness=Duration(lateness))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("processors.windows.counting.MAX_WINDOW_METRICS", room)
+        one_by_one, *cut = [run(log, options, batch) for batch in (1, 7, 5_000)]
+    for other in cut:
+        assert [message.value for message in other.aggregates] == [message.value for message in one_by_one.aggregates]
+        assert [refusal.document for refusal in other.refusals] == [refusal.document for refusal in one_by_one.refusals]
+
+
 @pytest.mark.parametrize("families", [(), ("timings",), ("resources", "faults"), FAMILIES])
 def test_names_that_json_escapes_and_maps_that_are_empty_come_out_as_they_came_in(families: tuple[str, ...]) -> None:
     keys = ['m.x@"', "m.x@\\", "m.x@é", "m.x@b:c,}", "m.x"]

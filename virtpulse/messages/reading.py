@@ -19,7 +19,7 @@ WHOLE: Final = "message"  # the field that is named where no single one is wrong
 _RAW_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _SAMPLE: Final = msgspec.json.Decoder(Sample)
 _WHOLE_NUMBER: Final = re.compile(r"(?<![\w.])(-?\d+)\.0(?![\w.])")
-_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")  # in JSON a line end can only stand between tokens
+_ONE_LINE: Final = bytes.maketrans(b"\r\n\t", b"   ")  # in JSON these can only stand between tokens
 _TEXT: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)', re.DOTALL)  # to the end where it has none, or many would take long
 _LENIENT: Final = json.JSONDecoder(parse_int=float)
 _BETWEEN: Final = re.compile(r"[ \t\r\n]*")
