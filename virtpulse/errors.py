@@ -22,7 +22,14 @@ class UsageError(VirtpulseError):
 
 
 class RetryableError(VirtpulseError):
-    """It failed for now; nothing was stored or acknowledged, and the same call may be made again."""
+    """It failed for now; nothing was stored or acknowledged, and the same call may be made again.
+
+    `after`: seconds that the other side asked to be left alone for, 0 if it did not.
+    """
+
+    def __init__(self, message: str = "", *, after: float = 0.0) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class FatalError(VirtpulseError):

@@ -2,13 +2,17 @@
 
 from typing import Final, Literal, NamedTuple
 
-TopicName = Literal["samples", "aggregates", "sources", "late", "deadletters"]
+TopicName = Literal["samples", "aggregates", "sources", "late", "deadletters", "alerts"]
 
 SAMPLES: Final = "samples"
 AGGREGATES: Final = "aggregates"
 SOURCES: Final = "sources"
 LATE: Final = "late"
 DEADLETTERS: Final = "deadletters"
+ALERTS: Final = "alerts"
+ALERT_STATES: Final = "alert-states"
+SILENCES: Final = "silences"
+NOTIFICATIONS: Final = "notifications"
 
 _DAY = 86_400.0
 
@@ -34,5 +38,9 @@ TOPICS: Final[dict[str, Topic]] = {
         Topic(SOURCES, compacted=True),
         Topic(LATE),
         Topic(DEADLETTERS),
+        Topic(ALERTS, max_age=30 * _DAY),
+        Topic(ALERT_STATES, compacted=True),
+        Topic(SILENCES, compacted=True),
+        Topic(NOTIFICATIONS, compacted=True),
     )
 }

@@ -7,6 +7,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from virtpulse.clock import Clock
+from virtpulse.messages.alert import Alert
 from virtpulse.messages.sample import Sample
 from virtpulse.transports.interface import Batch, Outgoing
 
@@ -84,12 +85,16 @@ class ProcessorSpec:
 
 @dataclass(frozen=True, slots=True)
 class SinkSpec:
-    """How the runtime feeds a sink: from which topics, and as which group; without a group it sees only what is new."""
+    """How the runtime feeds a sink: from which topics, and as which group; without a group it sees only what is new.
+
+    states: compacted topics, of which it first sees all that stands, and then what is new; only without a group.
+    """
 
     name: str
     inputs: Sequence[str]
     group: str | None
     batch: int = 500
+    states: Sequence[str] = ()
 
 
 class Sink(Protocol):
@@ -105,6 +110,73 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Flush and close the destination."""
+        ...
+
+
+class Bot(Sink, Protocol):
+    """A sink that also has something to say to the others, as a chat bot that was asked for a silence."""
+
+    def outgoing(self) -> AsyncGenerator[Sequence[Outgoing], None]:
+        """Yield what is to be published, for ever; closing the generator is how the runtime stops it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Somebody whom a notifier tells: a name of its own, and the matchers of the alerts that are meant for it, none for all."""
+
+    name: str
+    match: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierSpec:
+    """How the runtime runs a notifier. Spans in seconds.
+
+    group_by: labels by whose values alerts come together in one notification. wait: after a group's first change, for others to
+    come along. interval: between two notifications of a group, at least. repeat: after which what still fires is told again.
+    watchdog: after which the Watchdog is told again, 0 if this notifier is not to tell of it.
+    """
+
+    name: str
+    receivers: Sequence[Receiver]
+    group_by: Sequence[str]
+    wait: float
+    interval: float
+    repeat: float
+    watchdog: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What one receiver is to be told of one group of alerts.
+
+    group: the labels that its alerts share. alerts: all that fire, and those resolved since the last notification, worst
+    first. news: the fingerprints of those that the receiver has not been told of as they are now; empty for a repetition.
+    """
+
+    receiver: str
+    group: Mapping[str, str]
+    alerts: Sequence[Alert]
+    news: frozenset[str]
+
+
+class Notifier(Protocol):
+    """A way to tell people or programs of alerts. Grouping, silences, inhibition, order and retry are the runtime's."""
+
+    async def start(self) -> None:
+        """Prepare; nothing that needs the other side. Raises FatalError."""
+        ...
+
+    async def send(self, notification: Notification) -> None:
+        """Return once the receiver has it. Calls for one receiver never overlap; those for several may.
+
+        Raises RetryableError (its `after` is honoured), RefusedError for what will never be taken, or FatalError.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what is open."""
         ...
 
 
@@ -132,3 +204,21 @@ class SinkRole(Generic[S]):
     settings: type[S]
     spec: Callable[[S], SinkSpec]
     make: Callable[[S, Clock], Sink]
+
+
+@dataclass(frozen=True, slots=True)
+class BotRole(Generic[S]):
+    """A bot that the wiring knows, as light as `ProducerRole`."""
+
+    settings: type[S]
+    spec: Callable[[S], SinkSpec]
+    make: Callable[[S, Clock], Bot]
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierRole(Generic[S]):
+    """A notifier that the wiring knows, as light as `ProducerRole`."""
+
+    settings: type[S]
+    spec: Callable[[S], NotifierSpec]
+    make: Callable[[S, Clock], Notifier]
