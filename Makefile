@@ -7,7 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
-INSTALL := install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+PIP := install --quiet --disable-pip-version-check
+INSTALL := $(PIP) --constraint constraints.txt --editable
+FAST := not slow and not needs
+
+# the Matrix homeserver that tests start, apart from us, for it wants versions of its own
+SYNAPSE_VENV := $(VENV)-synapse
+SYNAPSE := $(SYNAPSE_VENV)/.made
+SYNAPSE_VERSIONS := tests/constraints-synapse.txt
 
 # the second interpreter that the tests run on, where it is there and is not the first: on the path, or one of pyenv's
 NEXT := 3.13
@@ -29,12 +36,12 @@ up: $(RUNTIME)  ## Watch this machine, live. Options in ARGS: make up ARGS="--du
 	@$(BIN)/virtpulse up $(ARGS)
 
 .PHONY: test
-test: $(DEV) test-next  ## Run all tests; the fast ones on Python 3.13 too, where it is there.
+test: $(DEV) test-next test-programs  ## Run all tests; the fast ones on Python 3.13 too, where it is there.
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(DEV)  ## Run the tests that take less than a minute all together.
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "$(FAST)" $(ARGS)
 
 .PHONY: test-next
 test-next: $(DEV)
@@ -43,7 +50,21 @@ test-next: $(DEV)
 	if $(BIN)/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(NEXT)")'; then exit 0; fi; \
 	if [ -z "$$python" ]; then echo "Python $(NEXT) is not there: the tests run on $$($(BIN)/python -V) alone" >&2; exit 0; fi; \
 	$(MAKE) $(NEXT_VENV)/.dev NEXT_FOUND="$$python"; \
-	$(NEXT_VENV)/bin/python -m pytest -m "not slow" tests/unit tests/contract
+	$(NEXT_VENV)/bin/python -m pytest -m "$(FAST)" tests/unit tests/contract
+
+# what is missing and cannot be installed only leaves tests out, and the end of their run says which; in CI that is a failure
+.PHONY: test-programs
+test-programs: $(DEV)
+	@$(MAKE) $(SYNAPSE) || echo "the tests with a Matrix homeserver are left out" >&2
+	@missing=; \
+	command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="prometheus"; \
+	command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null || missing="$$missing prometheus-alertmanager"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { [ -n "$$CI" ] || [ ! -d /run/systemd/system ]; }; then \
+		echo "installing" $$missing >&2; \
+		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; } >&2 && exit 0; \
+	fi; \
+	echo "install" $$missing "to run the tests with them too; Debian's packages also start them as services" >&2
 
 .PHONY: lint
 lint: $(DEV)  ## Check style, types and who imports whom.
@@ -69,6 +90,11 @@ $(DEV): pyproject.toml constraints.txt
 $(NEXT_VENV)/.dev: pyproject.toml constraints.txt
 	$(call make_venv,$(NEXT_FOUND),$(NEXT_VENV))
 	@$(NEXT_VENV)/bin/python -m pip $(INSTALL) '.[dev]' >&2
+	@touch $@
+
+$(SYNAPSE): $(SYNAPSE_VERSIONS)
+	$(call make_venv,$(PYTHON),$(SYNAPSE_VENV))
+	@$(SYNAPSE_VENV)/bin/python -m pip $(PIP) --only-binary :all: --constraint $(SYNAPSE_VERSIONS) matrix-synapse >&2
 	@touch $@
 
 # $(call make_venv,PYTHON,FOLDER)

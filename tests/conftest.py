@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import pytest
 import structlog
 
+pytest_plugins = ["tests.needs"]
+
 T = TypeVar("T")
 
 _TURNS = 100  # of the event loop; more than any chain of callbacks between two waits in the project
