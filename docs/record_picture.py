@@ -15,8 +15,8 @@ from typing import Final
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
+from sinks.aggregates import read_aggregate
 from sinks.console.board import Board
-from sinks.console.reading import read_aggregate
 from sinks.console.settings import ConsoleSettings
 from sinks.console.table import LiveTable
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from sinks.console.row import Name, Row, metrics
 from sinks.console.settings import ConsoleSettings
-from sinks.console.severity import Level, level
+from sinks.row import Name, Row, metrics
+from sinks.severity import Level, level
 from virtpulse.messages.aggregate import Aggregate
 
 _QUIET_WINDOWS: Final = 3

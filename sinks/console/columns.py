@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from sinks.console.row import HISTORY
+from sinks.row import HISTORY
 
 _GAP: Final = 2
 _FAMILY: Final = 1

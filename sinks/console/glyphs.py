@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from sinks.console.severity import Family
+from sinks.severity import Family
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _FULL: Final = "━"

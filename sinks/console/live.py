@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
+from sinks.aggregates import read_aggregate
 from sinks.console.board import Board
-from sinks.console.reading import read_aggregate
 from sinks.console.settings import ConsoleSettings
 from virtpulse.clock import Clock
 from virtpulse.errors import FatalError, InvalidError

@@ -11,9 +11,9 @@ from rich.text import Text
 from sinks.console.board import Board, View
 from sinks.console.columns import Columns, share
 from sinks.console.glyphs import bar, scale, sparkline
-from sinks.console.row import Measure, Row
-from sinks.console.severity import Family, Level, level
 from sinks.console.text_lines import extent, figure
+from sinks.row import Measure, Row
+from sinks.severity import Family, Level, level
 from virtpulse.clock import Clock
 from virtpulse.printable import printable
 from virtpulse.wording import duration

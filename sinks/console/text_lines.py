@@ -3,9 +3,9 @@
 import time
 from collections.abc import Mapping, Sequence
 
+from sinks.aggregates import read_aggregate
 from sinks.console.output import Output
-from sinks.console.reading import read_aggregate
-from sinks.console.row import Measure, Row, metrics
+from sinks.row import Measure, Row, metrics
 from virtpulse.errors import InvalidError
 from virtpulse.messages.aggregate import Aggregate
 from virtpulse.printable import printable

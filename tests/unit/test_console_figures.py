@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sinks.console.columns import share
 from sinks.console.glyphs import bar, scale, sparkline
-from sinks.console.severity import Family, Level, badness, level
+from sinks.severity import Family, Level, badness, level
 from virtpulse.printable import printable
 from virtpulse.wording import amount, duration, number, percent, span
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from sinks.console.reading import read_aggregate
+from sinks.aggregates import read_aggregate
 from sinks.console.role import ROLE
 from sinks.console.settings import ConsoleSettings
 from sinks.console.sink import ConsoleSink, shape

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sinks.console.board import Board
-from sinks.console.row import Row
 from sinks.console.settings import ConsoleSettings
 from sinks.console.table import LiveTable
+from sinks.row import Row
 from virtpulse.clock import Clock
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
 from virtpulse.units import Duration

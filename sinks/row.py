@@ -1,4 +1,4 @@
-"""A row of the table: one metric of one source's view, as its latest windows show it."""
+"""One metric of one source's view, as its latest windows show it."""
 
 import copy
 import math
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
-from sinks.console.severity import Family, badness
+from sinks.severity import Family, badness
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
 from virtpulse.wording import is_level
 

@@ -1,4 +1,4 @@
-"""Aggregates as the console takes them: what anybody could have published, checked before it is kept or shown."""
+"""Aggregates as sinks take them: what anybody could have published, checked before it is kept or shown."""
 
 from typing import Final, Never
 
