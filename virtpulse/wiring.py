@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from virtpulse.clock import Clock
-from virtpulse.config.load import Configuration, SettingsTypes
+from virtpulse.config.load import Configuration, Lifted, SettingsTypes
 from virtpulse.errors import UsageError
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
@@ -87,6 +87,8 @@ SETTINGS: Final[SettingsTypes] = {
     "processors": {name: partial(_settings, role) for name, role in _PROCESSORS.items()},
     "sinks": {name: partial(_settings, role) for name, role in _SINKS.items()},
 }
+
+LIFTED: Final[Lifted] = {"rules": ("processors", "alerts")}
 
 
 def names(section: Section) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from virtpulse.config.load import Configuration, Origin, load
 from virtpulse.errors import UsageError
 from virtpulse.logs import LogFormat, configure
 from virtpulse.units import Duration
-from virtpulse.wiring import SETTINGS
+from virtpulse.wiring import LIFTED, SETTINGS
 
 Span = Annotated[str | None, Parameter(allow_leading_hyphen=True)]  # lets "-5s" reach what says that it must be above 0
 
@@ -43,7 +43,7 @@ def configured(common: Common, options: Mapping[str, str] | None = None) -> Conf
     """
     given = {"transport": common.transport, "log.format": common.log_format, **(options or {})}
     options_set = {key: value for key, value in given.items() if value is not None}
-    configuration = load(Origin(common.config, common.settings, options_set), SETTINGS)
+    configuration = load(Origin(common.config, common.settings, options_set), SETTINGS, lifted=LIFTED)
     configure(configuration.settings.log.format, configuration.settings.log.level)
     return configuration
 

@@ -1,146 +1,137 @@
 """From tables to typed values: every refusal names the key, where it was set, what was found and what is allowed."""
 
-import difflib
-import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
+from types import MappingProxyType
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 import msgspec
-import orjson
+from msgspec import UNSET, UnsetType
 
 from virtpulse.config.layers import Layer, Written
 from virtpulse.config.lines import KeyPath
+from virtpulse.config.refusals import ALLOWED, allowed, dotted, found, members, refuse_unknown, subject
 from virtpulse.config.secrets import Secret
 from virtpulse.errors import UsageError
-from virtpulse.redaction import MASK, redact
 from virtpulse.units import Duration, Size
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_ALLOWED: Final[dict[object, str]] = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    Duration: 'a duration such as "10s", "1m30s" or "250ms"',
-    Size: 'a size such as "64MiB" or "1GB"',
-    Secret: 'a text, "${NAME}" or "file:PATH"',
-    Path: "a path",
-}
 _FROM_TEXT: Final[dict[type, Callable[[str], object]]] = {
     Duration: Duration.parse,
     Size: Size.parse,
     Secret: Secret,
     Path: Path,
 }
+_NONE_LIFTED: Final[Mapping[str, object | UnsetType]] = MappingProxyType({})
 
 
-def read_struct(kind: type[S], layer: Layer, path: KeyPath, table: Mapping[str, Any]) -> S:
-    """Read the table at `path` as `kind`. Raises UsageError."""
+def read_struct(
+    kind: type[S], layer: Layer, path: KeyPath, table: Mapping[str, Any], lifted: Mapping[str, object | UnsetType] = _NONE_LIFTED
+) -> S:
+    """Read the table at `path` as `kind`. Raises UsageError.
+
+    lifted: by name the values of the fields that users write at the top of the configuration instead, unset where they don't.
+    """
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in fields:
-            refuse_unknown(layer, (*path, name), fields)
-        field = fields[name]
-        values[field.name] = _read_value(field.type, layer, (*path, name), value)
+    own = fields.keys() - lifted.keys()
+    for name in table:
+        if name in lifted:
+            msg = f"{subject(layer, (*path, name))}: unknown key; it stands at the top, as [[{name}]]"
+            raise UsageError(msg)
+        if name not in own:
+            refuse_unknown(layer, (*path, name), own)
+    places: dict[str, tuple[KeyPath, object]] = {name: ((*path, name), value) for name, value in table.items()}
+    places |= {name: ((name,), value) for name, value in lifted.items() if value is not UNSET}
+    missing = next((name for name, field in fields.items() if field.required and name not in places), None)
+    if missing is not None:
+        msg = f"{subject(layer, path)}: {missing} is missing"
+        raise UsageError(msg)
+    values = {fields[name].name: _read_value(fields[name].type, layer, *place) for name, place in places.items()}
     try:
         return kind(**values)
     except (UsageError, TypeError, ValueError) as error:  # what the type itself checks in __post_init__
-        raise _located(layer, kind, path, table, str(error)) from error
+        raise _located(layer, kind, path, {name: place for name, (place, _) in places.items()}, str(error)) from error
 
 
-def refuse_unknown(layer: Layer, path: KeyPath, known: Iterable[str]) -> None:
-    """Raise the UsageError for a key that nobody knows."""
-    names = sorted(known)
-    near = difflib.get_close_matches(path[-1], names, n=1, cutoff=0.6)
-    hint = f"did you mean {_dotted((*path[:-1], near[0]))}? " if near else ""
-    allowed = f"known here: {', '.join(names)}" if names else "no key is known here"
-    msg = f"{_subject(layer, path)}: unknown key; {hint}{allowed}"
-    raise UsageError(msg)
-
-
-def require_table(layer: Layer, path: KeyPath, value: object) -> Mapping[str, Any]:
-    """Return `value` as the table that it must be. Raises UsageError."""
+def require_table(layer: Layer, path: KeyPath, value: object, kind: object = None) -> Mapping[str, Any]:
+    """Return `value` as the table that it must be; `kind` is what it is read as. Raises UsageError."""
     plain = value.value if isinstance(value, Written) else value
     if not isinstance(plain, dict):
-        msg = f"{_subject(layer, path)} must be a table, [{_dotted(path)}], got {_shown(plain)}"
+        is_element = bool(path) and isinstance(path[-1], int)
+        header = f"[[{dotted(path[:-1])}]]" if is_element else f"[{dotted(path)}]"
+        msg = f"{subject(layer, path)} must be a table, {header}, got {found(kind, plain)}"
         raise UsageError(msg)
     return plain
 
 
 def _read_value(kind: Any, layer: Layer, path: KeyPath, value: object) -> object:  # noqa: ANN401 a type form
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return read_struct(kind, layer, path, require_table(layer, path, value))
+    choices = members(kind)
+    only: Any = choices[0] if len(choices) == 1 else None
+    if _is_struct(only):
+        return read_struct(only, layer, path, require_table(layer, path, value, only))
+    if get_origin(only) is tuple and _is_struct(get_args(only)[0]):
+        element = get_args(only)[0]
+        elements = enumerate(_require_array(layer, path, value, element), start=1)
+        value = tuple(_read_value(element, layer, (*path, number), item) for number, item in elements)
+    elif get_origin(only) is dict:
+        inner = get_args(only)[1]
+        table = require_table(layer, path, value, only)
+        value = {name: _read_value(inner, layer, (*path, name), item) for name, item in table.items()}
+    return _convert(kind, layer, path, value)
+
+
+def _convert(kind: Any, layer: Layer, path: KeyPath, value: object) -> object:  # noqa: ANN401 a type form
     candidates = [value.value, value.text] if isinstance(value, Written) else [value]
+    reason = ""
     for candidate in candidates:
         try:
-            return msgspec.convert(candidate, kind, dec_hook=_decode)
+            read = msgspec.convert(candidate, kind, dec_hook=_decode)
         except msgspec.ValidationError as error:
             reason = str(error)
-    found = MASK if Secret in _members(kind) else _shown(candidates[0])
-    allowed = _allowed(kind)
+        else:
+            if not isinstance(read, float) or math.isfinite(read):
+                return read
     bound = reason if "Expected" in reason and (">" in reason or "<" in reason or "length" in reason) else ""
-    msg = f"{_subject(layer, path)} must be {allowed}, got {found}{f' ({bound})' if bound else ''}"
+    said = f"got {found(kind, candidates[0])}{f' ({bound})' if bound else ''}"
+    msg = f"{subject(layer, path)} must be {allowed(kind)}, {said}"
     raise UsageError(msg)
 
 
+def _require_array(layer: Layer, path: KeyPath, value: object, element: object) -> list[Any]:
+    plain = value.value if isinstance(value, Written) else value
+    if not isinstance(plain, list):
+        msg = f"{subject(layer, path)} must be an array of tables, [[{dotted(path)}]], got {found(element, plain)}"
+        raise UsageError(msg)
+    return plain
+
+
+def _is_struct(kind: Any) -> bool:  # noqa: ANN401 a type form
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
 def _decode(kind: type, value: object) -> object:
+    if isinstance(value, kind):  # an element that was read already
+        return value
     if not isinstance(value, str):
-        msg = f"must be {_ALLOWED[kind]}"
+        msg = f"must be {ALLOWED[kind]}"
         raise TypeError(msg)
     return _FROM_TEXT[kind](value)
 
 
-def _members(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401 a type form
-    """Return the types that a value may have, without None, which TOML cannot write."""
-    if get_origin(kind) in (Union, types.UnionType):
-        return tuple(member for inner in get_args(kind) for member in _members(inner))
-    if get_origin(kind) is Annotated:
-        return _members(get_args(kind)[0])
-    return () if kind is type(None) else (kind,)
-
-
-def _allowed(kind: Any) -> str:  # noqa: ANN401 a type form
-    return " or ".join(_allowed_one(member) for member in _members(kind))
-
-
-def _allowed_one(kind: Any) -> str:  # noqa: ANN401 a type form
-    origin = get_origin(kind)
-    if origin is Literal:
-        return "one of " + ", ".join(_shown(choice) for choice in get_args(kind))
-    if origin in (list, tuple, frozenset, set, Sequence):
-        return f"an array, each {_allowed(get_args(kind)[0])}"
-    if origin is dict:
-        return f"a table, each value {_allowed(get_args(kind)[1])}"
-    return _ALLOWED.get(kind, getattr(kind, "__name__", str(kind)))
-
-
-def _located(layer: Layer, kind: type[msgspec.Struct], path: KeyPath, table: Mapping[str, Any], text: str) -> UsageError:
-    """Return the error of a type's own check; its text may begin with the field that is wrong, alone or with its tables."""
+def _located(layer: Layer, kind: type[msgspec.Struct], path: KeyPath, places: Mapping[str, KeyPath], text: str) -> UsageError:
+    """Return the error of a type's own check; its text may begin with the key that is wrong, alone or with its tables."""
     first, _, rest = text.partition(" ")
-    *tables, name = first.split(".")
-    if name in kind.__struct_fields__ and tuple(tables) in {(), path}:
-        return UsageError(f"{_subject(layer, (*path, name))} {rest}")
-    place = next((place for place in (layer.place((*path, name)) for name in table) if place), "")
-    return UsageError(f"{_dotted(path)}{f' ({place})' if place else ''}: {text}")
-
-
-def _subject(layer: Layer, path: KeyPath) -> str:
-    place = layer.place(path)
-    return f"{_dotted(path)} ({place})" if place else _dotted(path)
-
-
-def _dotted(path: KeyPath) -> str:
-    return ".".join(name if name.isidentifier() else orjson.dumps(name[:80]).decode() for name in path)
-
-
-def _shown(value: object) -> str:
-    plain = value.value if isinstance(value, Written) else value
-    try:
-        text = orjson.dumps(plain, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:
-        text = repr(plain)
-    hidden = redact(text)
-    return hidden if len(hidden) <= 60 else f"{hidden[:57]}..."
+    bare = first.rstrip(":")
+    steps = tuple(bare.split("."))
+    steps = steps[len(path) :] if steps[:-1] == path else steps
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
+    name = names.get(steps[0], steps[0])
+    if name in names.values():
+        key = (*places.get(name, (*path, name)), *steps[1:])
+        return UsageError(f"{subject(layer, key)}{first[len(bare) :]} {rest}")
+    if path and isinstance(path[-1], int):
+        return UsageError(f"{subject(layer, path)}: {text}")
+    place = next((place for place in map(layer.place, places.values()) if place), "")
+    return UsageError(f"{dotted(path)}{f' ({place})' if place else ''}: {text}")

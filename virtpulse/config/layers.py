@@ -45,7 +45,7 @@ class Layer:
         around = (path[:length] for length in range(len(path), 0, -1))
         return next((place for place in (self.places.get(part) or beneath.get(part) for part in around) if place), "")
 
-    def put(self, path: KeyPath, value: object, place: str) -> None:
+    def put(self, path: tuple[str, ...], value: object, place: str) -> None:
         """Set one key. Raises UsageError where a part of the way to it is a value, not a table."""
         table = self.tree
         for depth, name in enumerate(path[:-1], start=1):

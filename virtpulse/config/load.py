@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from virtpulse.config.convert import read_struct, refuse_unknown, require_table
+from virtpulse.config.convert import read_struct, require_table
 from virtpulse.config.layers import CONFIG_VARIABLE, Layer, from_arguments, from_environment, from_file
+from virtpulse.config.refusals import refuse_unknown
 from virtpulse.config.settings import Settings
 
 SettingsTypes = Mapping[str, Mapping[str, Callable[[], type[msgspec.Struct]]]]
+Lifted = Mapping[str, tuple[str, str]]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -48,38 +51,54 @@ class Configuration:
         return present
 
 
-def load(origin: Origin, types: SettingsTypes, environ: Mapping[str, str] | None = None) -> Configuration:
+def load(
+    origin: Origin, types: SettingsTypes, environ: Mapping[str, str] | None = None, *, lifted: Lifted | None = None
+) -> Configuration:
     """Read the configuration. `types` gives for each section the roles' names and the types of their settings.
 
+    lifted: fields of roles that users write at the top, as `[[rules]]`, each with the section and name of its role.
     Raises UsageError that names the key, the place, what was found and what is allowed.
     """
     variables = os.environ if environ is None else environ
     path = _find(origin.file, variables)
-    core = msgspec.structs.fields(Settings)
     merged = from_file(path) if path else Layer()
+    owners = {name: role for name, role in (lifted or {}).items() if role[1] in types.get(role[0], {})}
+    tops = [*(item.encode_name for item in msgspec.structs.fields(Settings)), *owners]
     tables = [(section, name) for section, names in types.items() for name in names]
-    merged.lay(from_environment(variables, [name.encode_name for name in core], tables))
+    merged.lay(from_environment(variables, tops, tables))
     merged.lay(from_arguments(origin.assignments))
     merged.lay(_from_options(origin.options))
     tree = dict(merged.tree)
     sections = {section: tree.pop(section, {}) for section in types}
-    known = [*(item.encode_name for item in core), *types]
+    above: dict[tuple[str, str], dict[str, object | UnsetType]] = {}
+    for name, role in owners.items():
+        above.setdefault(role, {})[name] = tree.pop(name, UNSET)
+    known = [*tops, *types]
     for name in tree:
         if name not in known:
             refuse_unknown(merged, (name,), known)
-    roles = {section: _read_roles(merged, section, table, types[section]) for section, table in sections.items()}
+    roles = {section: _read_roles(merged, section, table, types[section], above) for section, table in sections.items()}
     return Configuration(read_struct(Settings, merged, (), tree), roles, path)
 
 
 def _read_roles(
-    layer: Layer, section: str, value: object, types: Mapping[str, Callable[[], type[msgspec.Struct]]]
+    layer: Layer,
+    section: str,
+    value: object,
+    types: Mapping[str, Callable[[], type[msgspec.Struct]]],
+    above: Mapping[tuple[str, str], Mapping[str, object | UnsetType]],
 ) -> dict[str, msgspec.Struct]:
+    """Return the settings of the roles that the configuration names, if only by a field that stands above."""
+    tables = dict(require_table(layer, (section,), value))
+    for (place, name), fields in above.items():
+        if place == section and any(field is not UNSET for field in fields.values()):
+            tables.setdefault(name, {})
     roles: dict[str, msgspec.Struct] = {}
-    for name, table in require_table(layer, (section,), value).items():
+    for name, table in tables.items():
         path = (section, name)
         if name not in types:
             refuse_unknown(layer, path, types)
-        roles[name] = read_struct(types[name](), layer, path, require_table(layer, path, table))
+        roles[name] = read_struct(types[name](), layer, path, require_table(layer, path, table), above.get(path, {}))
     return roles
 
 
