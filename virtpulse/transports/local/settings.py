@@ -19,6 +19,7 @@ class TopicsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     aggregates: TopicSettings = TopicSettings()
     late: TopicSettings = TopicSettings()
     deadletters: TopicSettings = TopicSettings()
+    alerts: TopicSettings = TopicSettings()
 
     def of(self, name: str) -> TopicSettings:
         """Return what is set for the topic of that name."""
