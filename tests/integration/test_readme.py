@@ -22,7 +22,7 @@ from virtpulse.messages.schema import schemas
 from virtpulse.topics import TOPICS
 from virtpulse.transports.local.retention import Bounds, bounds_of
 from virtpulse.transports.local.settings import LocalSettings, TopicSettings
-from virtpulse.wiring import SETTINGS
+from virtpulse.wiring import LIFTED, SETTINGS
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [page for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md") if page.exists()]
@@ -175,17 +175,18 @@ def test_the_configuration_loads_and_names_every_setting_with_its_default(tmp_pa
     path = tmp_path / "virtpulse.toml"
     for page, block in blocks("toml"):
         path.write_text(block, encoding="utf-8")
-        configuration = load(Origin(path), SETTINGS, {})
+        configuration = load(Origin(path), SETTINGS, {}, lifted=LIFTED)
         if page.name != "README.md":
             continue
         written = tomllib.loads(block)
         for section, roles in SETTINGS.items():
             for name, settings in roles.items():
-                fields = msgspec.structs.fields(settings())
-                assert written[section][name].keys() == {field.encode_name for field in fields}, (section, name)
+                fields = {field.encode_name for field in msgspec.structs.fields(settings())}
+                above = {field for field, role in LIFTED.items() if role == (section, name)}
+                assert written[section][name].keys() == fields - above, (section, name)
                 defaults = msgspec.structs.asdict(settings()())
                 told = msgspec.structs.asdict(configuration.roles[section][name])
-                differing = [key for key in told if list_or_value(told[key]) != list_or_value(defaults[key])]
+                differing = [key for key in told if key not in above and list_or_value(told[key]) != list_or_value(defaults[key])]
                 assert differing in ([], ["hop"]), (section, name)
 
 
@@ -195,14 +196,14 @@ def test_the_configuration_names_every_setting_of_the_core_and_bounds_each_topic
     path.write_text(block, encoding="utf-8")
     written = tomllib.loads(block)
     for kind, table in (
-        (Settings, {key: value for key, value in written.items() if key not in SETTINGS}),
+        (Settings, {key: value for key, value in written.items() if key not in {*SETTINGS, *LIFTED}}),
         (LogSettings, written["log"]),
         (UpSettings, written["up"]),
         (LocalSettings, written["local"]),
         (TopicSettings, written["local"]["topics"]["samples"]),
     ):
         assert table.keys() == {field.encode_name for field in msgspec.structs.fields(kind)}, kind
-    told = load(Origin(path), SETTINGS, {}).settings.local
+    told = load(Origin(path), SETTINGS, {}, lifted=LIFTED).settings.local
     assert [bounds_of(topic, told) for topic in TOPICS.values()] == [Bounds(topic[2], topic[3]) for topic in TOPICS.values()]
 
 
