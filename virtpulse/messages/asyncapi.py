@@ -4,7 +4,19 @@ from typing import Any, Final, Literal, NamedTuple
 
 import virtpulse
 from virtpulse.messages.components import JsonSchema, components, message_schema
-from virtpulse.topics import AGGREGATES, DEADLETTERS, LATE, SAMPLES, SOURCES, TOPICS
+from virtpulse.messages.examples import examples
+from virtpulse.topics import (
+    AGGREGATES,
+    ALERT_STATES,
+    ALERTS,
+    DEADLETTERS,
+    LATE,
+    NOTIFICATIONS,
+    SAMPLES,
+    SILENCES,
+    SOURCES,
+    TOPICS,
+)
 
 _REF: Final = "#/components/schemas/{name}"
 _HOST_KEY: Final = "the first segment of the source, so that a host and its guests share a partition and keep their order"
@@ -26,6 +38,10 @@ _CHANNELS: Final = (
     _Channel(SOURCES, "Source", "The inventory", "the source; with a view: the source, a space and the view", ("send",)),
     _Channel(LATE, "Late", "Samples that missed windows", "the key of the message that held the sample", ("send",)),
     _Channel(DEADLETTERS, "DeadLetter", "What could not be handled, and why", "the key of the refused message", ("send",)),
+    _Channel(ALERTS, "Alert", "What fires, and what is resolved", _HOST_KEY, ("send",)),
+    _Channel(ALERT_STATES, "AlertState", "Each alert as it stands", "the fingerprint", ("send",)),
+    _Channel(SILENCES, "Silence", "Which alerts nobody is to be told of", "the id", ("send", "receive")),
+    _Channel(NOTIFICATIONS, "Notified", "What each notifier has told", "notifier, receiver and group, as JSON", ("send",)),
 )
 
 
@@ -42,7 +58,7 @@ def asyncapi(prefix: str = "virtpulse") -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": {channel.topic: _channel(channel, prefix) for channel in _CHANNELS},
         "operations": {
-            f"{action}{channel.topic.capitalize()}": _operation(channel, action)
+            f"{action}{channel.topic.title().replace('-', '')}": _operation(channel, action)
             for channel in _CHANNELS
             for action in channel.actions
         },
@@ -75,10 +91,12 @@ def _operation(channel: _Channel, action: str) -> JsonSchema:
 
 
 def _message(channel: _Channel) -> JsonSchema:
+    shown = [{"payload": example} for example in examples(channel.kind)]
     return {
         "name": channel.kind,
         "title": channel.title,
         "contentType": "application/json",
         "payload": message_schema(channel.kind, _REF),
         "bindings": {"kafka": {"key": {"type": "string", "description": channel.key}, "bindingVersion": "0.5.0"}},
+        **({"examples": shown} if shown else {}),
     }

@@ -19,11 +19,20 @@ MAX_FACT: Final = 2**53  # what every JSON reader keeps exactly
 MAX_TIME: Final = 253_402_300_799.0  # the last second of the year 9999
 MAX_INTERVAL: Final = 86_400.0  # three times that a window may wait for a quiet source, and the log holds on to its start
 DEAD_LETTER_BYTES: Final = 1_000
+MAX_LABELS: Final = 64  # of an alert, and of its annotations
+MAX_LABEL_CHARS: Final = 1_000
+MAX_TEXT_CHARS: Final = 10_000  # of an annotation, a reason or a line
+MAX_MATCHERS: Final = 32
+MAX_MATCHER_CHARS: Final = 300
+MAX_ID_CHARS: Final = 64
 
 SOURCE: Final = re.compile(r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._:-]+(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._:-]+)*")
 VIEW: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 METRIC_NAME: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 DEVICE: Final = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+")
+LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+FINGERPRINT: Final = re.compile(r"[0-9a-f]{16}")
+MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z")
 
 
 def is_source(text: str) -> bool:

@@ -10,13 +10,16 @@ import msgspec
 
 from virtpulse.messages import bounds
 from virtpulse.messages.aggregate import Aggregate
+from virtpulse.messages.alert import Alert, AlertState
 from virtpulse.messages.deadletter import DeadLetter
+from virtpulse.messages.notified import Notified
 from virtpulse.messages.sample import MAPS, Sample
+from virtpulse.messages.silence import Silence
 from virtpulse.messages.source import Source
 
 JsonSchema = dict[str, Any]
 
-_ALONE: Final = "Source"  # a compacted topic keeps one document for each key, never an array
+_ALONE: Final = ("Source", "AlertState", "Silence", "Notified")  # a compacted topic keeps a document for each key, never an array
 
 _AMOUNT: Final = {"type": "number", "minimum": 0, "maximum": bounds.MAX_AMOUNT}
 _NUMBER: Final = {"type": "number"}
@@ -67,6 +70,52 @@ _MISSED: Final = {
     "minItems": 1,
     "description": "The windows that were closed when the sample came: [start, end], in seconds since the epoch.",
 }
+_LABELS: Final = {
+    "maxProperties": bounds.MAX_LABELS,
+    "propertyNames": {"pattern": f"^{bounds.LABEL.pattern}$"},
+    "additionalProperties": {"type": "string", "maxLength": bounds.MAX_LABEL_CHARS},
+}
+_TEXT: Final = {"maxLength": bounds.MAX_TEXT_CHARS}
+_FINGERPRINT: Final = {"pattern": f"^{bounds.FINGERPRINT.pattern}$"}
+_WRITTEN_MOMENT: Final = {"pattern": f"^{bounds.MOMENT.pattern}$"}
+_VERSION: Final = {"minimum": 1}
+_ALERT_FIELDS: Final[dict[str, JsonSchema]] = {
+    "labels": _LABELS,
+    "annotations": {**_LABELS, "additionalProperties": {"type": "string", **_TEXT}},
+    "startsAt": _WRITTEN_MOMENT,
+    "endsAt": _WRITTEN_MOMENT,
+    "fingerprint": _FINGERPRINT,
+    "text": {**_TEXT, "pattern": r"^[^\r\n]*$"},
+}
+_STATE_FIELDS: Final[dict[str, JsonSchema]] = {
+    "fingerprint": _FINGERPRINT,
+    "inhibited": _FINGERPRINT,
+    # the Watchdog is of no source, and a rule may be of no metric
+    "source": {**_SOURCE, "pattern": f"^$|{_SOURCE['pattern']}"},
+    "view": {"pattern": f"^$|^{bounds.VIEW.pattern}$"},
+    "key": {**_METRIC_KEYS, "pattern": f"^$|{_METRIC_KEYS['pattern']}"},
+    **dict.fromkeys(("since", "fired", "recovering", "missing"), _MOMENT),
+    "version": _VERSION,
+}
+_MATCHER: Final = {
+    "type": "string",
+    "maxLength": bounds.MAX_MATCHER_CHARS,
+    "pattern": rf"^\s*{bounds.LABEL.pattern}\s*!?=",
+}
+_SILENCE_FIELDS: Final[dict[str, JsonSchema]] = {
+    "id": {"minLength": 1, "maxLength": bounds.MAX_ID_CHARS},
+    "matchers": {"items": _MATCHER, "minItems": 1, "maxItems": bounds.MAX_MATCHERS},
+    **dict.fromkeys(("starts", "ends", "created"), _MOMENT),
+    **dict.fromkeys(("reason", "by"), _TEXT),
+    "version": _VERSION,
+}
+_NOTIFIED_FIELDS: Final[dict[str, JsonSchema]] = {
+    "group": _LABELS,
+    "until": _COUNT,
+    "time": _MOMENT,
+    "firing": {"propertyNames": _FINGERPRINT, "additionalProperties": {"type": "string", **_WRITTEN_MOMENT}},
+    "version": _VERSION,
+}
 _BOUNDS: Final[dict[str, dict[str, JsonSchema]]] = {
     "Sample": {name: _FIELDS.get(name, {}) | _SAMPLE_FIELDS.get(name, {}) for name in Sample.__struct_fields__},
     "Aggregate": _FIELDS,
@@ -74,22 +123,27 @@ _BOUNDS: Final[dict[str, dict[str, JsonSchema]]] = {
     "DeadLetter": _FIELDS,
     "Ratio": _SUMS,
     "Timing": _SUMS,
+    "Alert": _ALERT_FIELDS,
+    "AlertState": _STATE_FIELDS,
+    "Silence": _SILENCE_FIELDS,
+    "Notified": _NOTIFIED_FIELDS,
 }
 
 
 def components(ref_template: str) -> dict[str, JsonSchema]:
     """Return the schema of every kind of document and of its parts by name; `ref_template` holds `{name}`."""
-    kinds = (Sample, Aggregate, Source, DeadLetter)
+    kinds = (Sample, Aggregate, Source, DeadLetter, Alert, AlertState, Silence, Notified)
     _, made = msgspec.json.schema_components(kinds, ref_template=ref_template)
     found = {name: _bounded(schema, _BOUNDS[name]) for name, schema in made.items()}
+    found["Alert"]["description"] = _in_wire_names(found["Alert"]["description"], Alert)
     found["Late"] = _late(found["Sample"])
     return found
 
 
 def message_schema(name: str, ref_template: str) -> JsonSchema:
-    """Return the schema of a message that holds documents of the kind `name`: one, or but for a source an array of them."""
+    """Return the schema of a message with documents of the kind `name`: one, or where its topic is not compacted an array."""
     document = {"$ref": ref_template.format(name=name)}
-    if name == _ALONE:
+    if name in _ALONE:
         return document
     return {"anyOf": [document, {"type": "array", "items": document, "maxItems": bounds.MAX_DOCUMENTS}]}
 
@@ -97,6 +151,12 @@ def message_schema(name: str, ref_template: str) -> JsonSchema:
 def _bounded(schema: JsonSchema, fields: dict[str, JsonSchema]) -> JsonSchema:
     properties = {name: _plain(inner) | fields.get(name, {}) for name, inner in schema["properties"].items()}
     return {**schema, "description": inspect.cleandoc(schema["description"]), "properties": properties}
+
+
+def _in_wire_names(description: str, kind: type[msgspec.Struct]) -> str:
+    for field in msgspec.structs.fields(kind):
+        description = description.replace(f"{field.name}:", f"{field.encode_name}:")
+    return description
 
 
 def _plain(schema: JsonSchema) -> JsonSchema:

@@ -1,14 +1,12 @@
 """Matchers: which alerts are meant, by their labels. `severity=critical`, `host!=kvm-0*`; `*` and `?` as in file names."""
 
-import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-MAX_CHARS: Final = 300
+from virtpulse.messages.bounds import LABEL, MAX_MATCHER_CHARS
 
-_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXAMPLE: Final = "LABEL=VALUE or LABEL!=VALUE, where VALUE may hold * and ?, as in host=kvm-0*"
 
 
@@ -30,7 +28,7 @@ def parse_matcher(text: str) -> Matcher:
     name, equals, pattern = text.partition("=")
     negated = name.endswith("!")
     label = name.removesuffix("!").strip()
-    if not equals or len(text) > MAX_CHARS or not _LABEL.fullmatch(label):
+    if not equals or len(text) > MAX_MATCHER_CHARS or not LABEL.fullmatch(label):
         msg = f'must be {_EXAMPLE}, got "{text[:60]}"'
         raise ValueError(msg)
     return Matcher(label, negated, _unquoted(pattern.strip()))
