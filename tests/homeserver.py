@@ -133,7 +133,8 @@ class Homeserver:
     def _configure(self) -> None:
         generate = ["--server-name", "virtpulse.test", "--generate-config", "--report-stats=no"]
         folders = ["--config-directory", str(self.folder), "--data-directory", str(self.folder)]
-        subprocess.run([*self._command("generated.yaml"), *generate, *folders], check=True, capture_output=True, timeout=60)
+        command = [*self._command("generated.yaml"), *generate, *folders]
+        subprocess.run(command, cwd=self.folder, check=True, capture_output=True, timeout=60)  # its log lands where it runs
         listener = {"port": self.port, "bind_addresses": ["127.0.0.1"], "type": "http", "tls": False}
         settings = {
             **_CONFIGURATION,
