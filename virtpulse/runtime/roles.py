@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -75,12 +76,16 @@ class Processor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProcessorSpec:
-    """How the runtime makes processors: which topics they read, and which compacted topics hold their state."""
+    """How the runtime makes processors: which topics they read, and which compacted topics hold their state.
+
+    reads: compacted topics that are restored as `states` are, but belong to others: a reset of the group leaves them alone.
+    """
 
     name: str
     inputs: Sequence[str]
     states: Sequence[str]
     batch: int
+    reads: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +134,24 @@ class Receiver:
     match: Sequence[str] = ()
 
 
+class Repeats(Enum):
+    """What a notifier tells again of the alerts that it has told and that still fire.
+
+    AUDIBLE: those that are neither silenced nor inhibited, which is what people want. TOLD: all of them, for a program that
+    takes an alert which is not repeated for resolved.
+    """
+
+    AUDIBLE = "audible"
+    TOLD = "told"
+
+
 @dataclass(frozen=True, slots=True)
 class NotifierSpec:
     """How the runtime runs a notifier. Spans in seconds.
 
     group_by: labels by whose values alerts come together in one notification. wait: after a group's first change, for others to
     come along. interval: between two notifications of a group, at least. repeat: after which what still fires is told again.
-    watchdog: after which the Watchdog is told again, 0 if this notifier is not to tell of it.
+    watchdog: after which the Watchdog is told again, 0 if this notifier is not to tell of it. repeats: which alerts are repeated.
     """
 
     name: str
@@ -145,6 +161,7 @@ class NotifierSpec:
     interval: float
     repeat: float
     watchdog: float = 0.0
+    repeats: Repeats = Repeats.AUDIBLE
 
 
 @dataclass(frozen=True, slots=True)
