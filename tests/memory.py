@@ -59,6 +59,13 @@ class MemoryLog:
         self.taken[place] = before
         self.messages[place] = {position: message for position, message in self.messages[place].items() if position >= before}
 
+    def start(self, place: Place, start: Start | float) -> int:
+        """Return the position that a follower begins at."""
+        if isinstance(start, Start):
+            return 0 if start is Start.BEGINNING else self.ends[place]
+        later = (position for position, message in self.messages[place].items() if message.time >= start)
+        return next(later, self.ends[place])
+
     def read(self, place: Place, at: int, limit: int) -> Batch | None:
         """Return at most `limit` messages from the position `at` on, None if there are none and none were taken away."""
         messages = list(self.messages[place].values())
@@ -156,7 +163,7 @@ class MemoryTransport:
         """Join a group."""
         return MemorySubscription(self, group, topics)
 
-    async def follow(self, topics: Sequence[str], start: Start) -> "MemoryFollower":
+    async def follow(self, topics: Sequence[str], start: Start | float) -> "MemoryFollower":
         """Read from `start` on."""
         return MemoryFollower(self, topics, start)
 
@@ -276,10 +283,10 @@ class MemorySubscription:
 class MemoryFollower:
     """Reads a log."""
 
-    def __init__(self, transport: MemoryTransport, topics: Sequence[str], start: Start) -> None:
+    def __init__(self, transport: MemoryTransport, topics: Sequence[str], start: Start | float) -> None:
         self._transport = transport
         self._at = {
-            (topic, number): 0 if start is Start.BEGINNING else transport.log.ends[topic, number]
+            (topic, number): transport.log.start((topic, number), start)
             for topic in topics
             for number in range(transport.log.partitions)
         }

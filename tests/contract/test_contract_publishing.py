@@ -187,6 +187,26 @@ async def test_following_a_compacted_topic_sees_a_key_go(connect: Connect, messa
     assert [(m.key, m.value) for m in await messages(follower, 1)] == [("a", b"")]
 
 
+@pytest.mark.parametrize("topic", [SAMPLES, SOURCES])
+async def test_a_follower_begins_with_the_first_message_taken_in_at_a_moment_or_later(
+    connect: Connect, messages: Messages, topic: str
+) -> None:
+    transport = await connect()
+    for number in range(20):
+        await transport.publish(
+            [Outgoing(topic, f"k{number % 7}", f"{number}.{part}".encode()) for part in range(1 + number % 3)]
+        )
+    held = 20 + 19 if topic == SAMPLES else 7
+    read = await messages(await transport.follow([topic], Start.BEGINNING), held)
+    for moment in (0.0, *(message.time for message in read)):
+        expected = [message for message in read if message.time >= moment]
+        assert await messages(await transport.follow([topic], moment), len(expected)) == expected
+    follower = await transport.follow([topic], read[-1].time + 3_600)
+    assert await follower.read(1, 0.0) is None
+    await transport.publish([Outgoing(topic, "k", b"new")])
+    assert [message.value for message in await messages(follower, 1)] == [b"new"]
+
+
 @pytest.mark.parametrize("what", ["follower", "transport"])
 async def test_closing_ends_a_read_that_waits(connect: Connect, what: str) -> None:
     transport = await connect()

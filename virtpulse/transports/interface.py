@@ -126,7 +126,7 @@ Event = Assigned | Revoked | Batch | Waiting
 
 
 class Start(Enum):
-    """Where a follower begins."""
+    """Where a follower begins, unless at a moment: with the oldest that is there, or with what comes from now on."""
 
     BEGINNING = "start"
     NOW = "now"
@@ -192,8 +192,12 @@ class Transport(Protocol):
         """Join `group` as a new member. Raises RetryableError, or FatalError for a name that cannot be."""
         ...
 
-    async def follow(self, topics: Sequence[str], start: Start) -> Follower:
-        """Read `topics` from `start` on, all partitions. Raises RetryableError, or FatalError for a name that cannot be."""
+    async def follow(self, topics: Sequence[str], start: Start | float) -> Follower:
+        """Read `topics` from `start` on, all partitions. Raises RetryableError, or FatalError for a name that cannot be.
+
+        A `start` that is a number is a moment, in seconds since the epoch: it begins with the first message that the log took
+        in at that moment or later. Where the log's clock jumped back, it may begin with a later one that was taken in then.
+        """
         ...
 
     def latest(self, topic: str, partition: int) -> AsyncGenerator[Batch, None]:

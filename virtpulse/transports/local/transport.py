@@ -1,6 +1,5 @@
 """The front of the embedded log: what the runtime calls."""
 
-import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -19,6 +18,7 @@ from virtpulse.transports.local.log import Log
 from virtpulse.transports.local.notifier import Notifier
 from virtpulse.transports.local.reading import span
 from virtpulse.transports.local.settings import LocalSettings
+from virtpulse.transports.local.starting import start_positions
 from virtpulse.transports.local.subscription import LocalSubscription
 from virtpulse.transports.local.writer import Writer
 
@@ -58,11 +58,11 @@ class LocalTransport:
         self._readings.add(subscription)
         return subscription
 
-    async def follow(self, topics: Sequence[str], start: Start) -> LocalFollower:
-        """Read `topics` from `start` on. Raises FatalError for a name that cannot be."""
+    async def follow(self, topics: Sequence[str], start: Start | float) -> LocalFollower:
+        """Read `topics` from `start` on, or from a moment, in seconds since the epoch. Raises FatalError for a bad name."""
         _refuse_names(topics)
         self._log.notifier.listen()
-        starts = await self._log.reader.ask(_starts, topics, start)
+        starts = await self._log.reader.ask(start_positions, topics, start)
         follower = LocalFollower(self._log, starts)
         self._readings.add(follower)
         return follower
@@ -88,11 +88,6 @@ class LocalTransport:
             stack.callback(self._log.notifier.close)
             for reading in tuple(self._readings):
                 stack.push_async_callback(reading.close)
-
-
-def _starts(connection: sqlite3.Connection, topics: Sequence[str], start: Start) -> dict[str, int]:
-    spans = {topic: span(connection, topic) for topic in topics}
-    return {topic: held.first if start is Start.BEGINNING else held.end for topic, held in spans.items()}
 
 
 def _refuse_names(names: Sequence[str]) -> None:
