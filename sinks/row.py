@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from sinks.severity import Family, badness
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
-from virtpulse.wording import is_level
+from virtpulse.wording import amount, duration, is_level, percent, span
 
 HISTORY: Final = 60  # windows
 _GAP: Final = math.nan
@@ -48,17 +48,18 @@ def metrics(aggregate: Aggregate) -> Iterator[tuple[Name, Ratio | Timing]]:
 
 
 class Row:
-    """The latest window of a metric, and the figures of the last 60.
+    """The latest window of a metric, and the figures of the last `remembered` windows.
 
     figure: percent, seconds or an amount by the second, as `measure` says; None where there was no value.
     low, high: smallest and largest of the window's samples. history: one figure a window, NaN where there was none.
     seen: when the latest window arrived, by the monotonic clock. size: seconds from the window's start to its end.
     """
 
-    __slots__ = ("bad", "end", "figure", "high", "history", "low", "measure", "name", "seen", "size")
+    __slots__ = ("bad", "end", "figure", "high", "history", "low", "measure", "name", "remembered", "seen", "size")
 
-    def __init__(self, name: Name) -> None:
+    def __init__(self, name: Name, remembered: int = HISTORY) -> None:
         self.name = name
+        self.remembered = remembered
         self.history = array("d")
         self.figure: float | None = None
         self.low: float | None = None
@@ -76,12 +77,12 @@ class Row:
         if self.history and end == self.end:
             self.history.pop()
         elif self.history and start > self.end:
-            self.history.extend([_GAP] * min(HISTORY, round((start - self.end) / (end - start))))
+            self.history.extend([_GAP] * min(self.remembered, round((start - self.end) / (end - start))))
         self.end, self.size, self.seen = end, end - start, now
         self.low, self.high = value.min, value.max
         self.figure = self._figure(value)
         self.history.append(_GAP if self.figure is None else self.figure)
-        del self.history[:-HISTORY]
+        del self.history[: -self.remembered]
         self.bad = 0.0
         if self.measure is Measure.PERCENT and self.figure is not None:
             self.bad = badness(self.name.family, self.name.key, self.figure)
@@ -116,6 +117,18 @@ class Row:
         copied = copy.copy(self)
         copied.history = self.history[:]
         return copied
+
+
+def figure(row: Row) -> str:
+    """Return a row's figure with its unit."""
+    if row.measure is Measure.PERCENT:
+        return percent(row.figure)
+    return duration(row.figure) if row.measure is Measure.TIME else amount(row.name.key, row.figure)
+
+
+def extent(row: Row) -> str:
+    """Return a row's smallest and largest, empty where they are not known."""
+    return span(row.low, row.high, timing=row.measure is Measure.TIME)
 
 
 _FAMILY_ORDER: Final = {Family.FAULT: 0, Family.RESOURCE: 1, Family.PERFORMANCE: 2, Family.TIMING: 3}

@@ -11,8 +11,7 @@ from rich.text import Text
 from sinks.console.board import Board, View
 from sinks.console.columns import Columns, share
 from sinks.console.glyphs import bar, scale, sparkline
-from sinks.console.text_lines import extent, figure
-from sinks.row import Measure, Row
+from sinks.row import Measure, Row, extent, figure
 from sinks.severity import Family, Level, level
 from virtpulse.clock import Clock
 from virtpulse.printable import printable

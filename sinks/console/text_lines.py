@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from sinks.aggregates import read_aggregate
 from sinks.console.output import Output
-from sinks.row import Measure, Row, metrics
+from sinks.row import Row, extent, figure, metrics
 from virtpulse.errors import InvalidError
 from virtpulse.messages.aggregate import Aggregate
 from virtpulse.printable import printable
-from virtpulse.wording import amount, duration, percent, span
 
 _SOURCE_WIDTH = 16
 _KEY_WIDTH = 44
@@ -54,15 +53,3 @@ def lines(aggregate: Aggregate) -> list[str]:
         line = f"{end}  {source:<{_SOURCE_WIDTH}}  {name.family.value}  {key:<{_KEY_WIDTH}}  {figure(row):>10}  {extent(row)}"
         found.append(line.rstrip())
     return found
-
-
-def figure(row: Row) -> str:
-    """Return a row's figure with its unit."""
-    if row.measure is Measure.PERCENT:
-        return percent(row.figure)
-    return duration(row.figure) if row.measure is Measure.TIME else amount(row.name.key, row.figure)
-
-
-def extent(row: Row) -> str:
-    """Return a row's smallest and largest, empty where they are not known."""
-    return span(row.low, row.high, timing=row.measure is Measure.TIME)
