@@ -1,0 +1,1 @@
+"""A real Alertmanager, which is told of all that fires."""

@@ -1,0 +1,1 @@
+"""Rooms and inboxes of the chat services that apprise knows."""

@@ -1,0 +1,77 @@
+"""What the settings of all notifying sinks have in common: receivers with names and matchers, and the library that they need."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Final, Protocol
+
+import msgspec
+
+from virtpulse.errors import UsageError
+from virtpulse.messages.matchers import parse_matcher
+from virtpulse.runtime.roles import Receiver
+
+GroupBy = Sequence[Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]]
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+
+
+class Named(Protocol):
+    """What an element of `[[sinks.NAME.to]]` has at least."""
+
+    @property
+    def name(self) -> str:
+        """A short word, which no other receiver of the sink has."""
+        ...
+
+    @property
+    def match(self) -> Sequence[str]:
+        """The matchers of the alerts that it is told of, none for all."""
+        ...
+
+
+def check_receiver(receiver: Named) -> None:
+    """Raise ValueError, which begins with the field, for a name that is no short word or a matcher that cannot be read."""
+    if not _NAME.fullmatch(receiver.name):
+        msg = f'name must be a word of letters, digits and ._- with at most 40 characters, got "{receiver.name[:60]}"'
+        raise ValueError(msg)
+    for matcher in receiver.match:
+        try:
+            parse_matcher(matcher)
+        except ValueError as error:
+            msg = f"match {error}"
+            raise ValueError(msg) from error
+
+
+def check_names(to: Iterable[Named]) -> None:
+    """Raise ValueError, which begins with the field, where two receivers have one name."""
+    seen: set[str] = set()
+    for receiver in to:
+        if receiver.name in seen:
+            msg = f'to has two receivers named "{receiver.name}"; what they were told is remembered by name, so give each its own'
+            raise ValueError(msg)
+        seen.add(receiver.name)
+
+
+def require_receivers(sink: str, to: Sequence[Named]) -> None:
+    """Raise UsageError for a sink that is to run and has nobody to tell."""
+    if not to:
+        msg = f"the sink {sink} has nobody to tell: give [[sinks.{sink}.to]] a name and a url"
+        raise UsageError(msg)
+
+
+def receivers(to: Iterable[Named]) -> tuple[Receiver, ...]:
+    """Return the receivers as the runtime knows them."""
+    return tuple(Receiver(receiver.name, tuple(receiver.match)) for receiver in to)
+
+
+@contextmanager
+def needing(library: str, sink: str, extra: str) -> Iterator[None]:
+    """Raise UsageError, which says what to install, where the import inside lacks `library`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != library:
+            raise
+        msg = f"the sink {sink} needs the extra [{extra}]: pip install 'virtpulse[{extra}]'"
+        raise UsageError(msg) from error
