@@ -61,6 +61,12 @@ def _windows() -> ProcessorRole[Any]:
     return ROLE
 
 
+def _alerts() -> ProcessorRole[Any]:
+    from processors.alerts.role import ROLE
+
+    return ROLE
+
+
 def _console() -> SinkRole[Any]:
     from sinks.console.role import ROLE
 
@@ -74,7 +80,7 @@ def _jsonl() -> SinkRole[Any]:
 
 
 _PRODUCERS: Final = {"host": _host}
-_PROCESSORS: Final = {"windows": _windows}
+_PROCESSORS: Final = {"windows": _windows, "alerts": _alerts}
 _SINKS: Final = {"console": _console, "jsonl": _jsonl}
 
 

@@ -47,6 +47,19 @@ def duration(seconds: float | None) -> str:
     return f"{_short(seconds * factor)} {unit}"
 
 
+def lasting(seconds: float) -> str:
+    """Return how long something lasted as `45 s`, `12 min`, `2 h 5 min`, `3 d 4 h`."""
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7_200:
+        return f"{round(whole / 60)} min"
+    large, size, small, unit = (whole // 3600, "h", whole % 3600 // 60, "min")
+    if whole >= 172_800:
+        large, size, small, unit = (whole // 86_400, "d", whole % 86_400 // 3600, "h")
+    return f"{large} {size} {small} {unit}" if small else f"{large} {size}"
+
+
 def amount(key: str, per_second: float | None) -> str:
     """Return an amount whose whole is not known, by the second: `1.2 MiB/s` for bytes, `35 k/s` for anything else.
 

@@ -20,7 +20,7 @@ class UpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The table `[up]`: the roles that `virtpulse up` runs, by name."""
 
     producers: tuple[str, ...] = ("host",)
-    processors: tuple[str, ...] = ("windows",)
+    processors: tuple[str, ...] = ("windows", "alerts")
     sinks: tuple[str, ...] = ("console",)
 
 

@@ -36,10 +36,10 @@ class Alert(
     labels: dict[str, str]
     annotations: dict[str, str]
     starts_at: str
-    fingerprint: str
-    text: str
     ends_at: str = NEVER
     generator_url: str = ""
+    fingerprint: str
+    text: str
 
 
 class AlertState(msgspec.Struct, gc=False, kw_only=True):

@@ -1,0 +1,246 @@
+"""The register of a partition's alerts: which ones live, and the messages that each change of one leads to."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Never
+
+import msgspec
+from msgspec import UNSET
+
+from processors.alerts.checks import judges
+from processors.alerts.life import Course, Step
+from processors.alerts.rule import Rule
+from processors.alerts.sources import Sources
+from processors.alerts.writing import WATCHDOG, Standing, Writer, labels_of
+from virtpulse.errors import InvalidError
+from virtpulse.logs import get_logger
+from virtpulse.messages.alert import STATE_VERSION, Alert, AlertState, fingerprint
+from virtpulse.messages.codec import decode
+from virtpulse.messages.moments import to_rfc3339
+from virtpulse.messages.reading import WHOLE
+from virtpulse.messages.sample import host_of
+from virtpulse.runtime.outgoing import dead_letter
+from virtpulse.transports.interface import Message, Outgoing
+
+Name = tuple[str, str]  # of a rule, and the metric key that it judges
+NOTHING: Final[Mapping[Name, Standing]] = {}
+
+_log = get_logger(__name__)
+
+
+class Register:
+    """Knows every alert that lives, by source; `outgoing` holds what is to be published since the last `taken`.
+
+    While an alert of a host's silence fires, the alerts of its guests are remembered but kept back from the alerts topic. Those
+    that still fire when the host is back are told then, at the end of the step.
+    """
+
+    def __init__(self, rules: Mapping[str, Rule], sources: Sources, writer: Writer, most: int) -> None:
+        self._rules = rules
+        self._sources = sources
+        self._writer = writer
+        self._most = most
+        self._by_host: dict[str, dict[str, dict[Name, Standing]]] = {}
+        self._inhibitors: dict[str, str] = {}  # the fingerprint of what keeps a host's guests back
+        self._returned: set[str] = set()
+        self._orphans: list[AlertState] = []
+        self._outgoing: list[Outgoing] = []
+        self._count = 0
+        self.set_aside = 0
+        self.watchdog_since: float | None = None
+        self.events: set[Standing] = set()
+
+    def __len__(self) -> int:
+        """Return how many alerts live."""
+        return self._count
+
+    def __iter__(self) -> Iterator[Standing]:
+        """Yield every alert that lives."""
+        for sources in self._by_host.values():
+            for standings in sources.values():
+                yield from standings.values()
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait to be taken."""
+        return len(self._outgoing)
+
+    def of_source(self, source: str) -> Mapping[Name, Standing]:
+        """Return the alerts of a source."""
+        sources = self._by_host.get(host_of(source))
+        return NOTHING if sources is None else sources.get(source, NOTHING)
+
+    def inhibits(self, host: str) -> bool:
+        """Return whether the alerts of the host's guests are kept back."""
+        return host in self._inhibitors
+
+    def begin(self, standing: Standing, time: float) -> None:
+        """Take up a new alert whose condition holds at `time`, unless there are too many already."""
+        if self._count >= self._most:
+            if self.set_aside == 0:
+                _log.warning("too many alerts, no more are raised; see processors.alerts.most", most=self._most)
+            self.set_aside += 1
+            return
+        self._add(standing)
+        self.apply(standing, standing.course.begin(time), time)
+
+    def apply(self, standing: Standing, step: Step, time: float, because: str = "") -> None:
+        """Write what a step of an alert's life leads to, at `time` in the source's event time."""
+        match step:
+            case Step.NONE:
+                return
+            case Step.CHANGED:
+                self._remember(standing)
+            case Step.FIRED:
+                self._fire(standing)
+            case Step.RESOLVED | Step.DROPPED:
+                self._end(standing, step, time, because)
+
+    def end_source(self, source: str, time: float, because: str) -> None:
+        """End all alerts of a source."""
+        for standing in list(self.of_source(source).values()):
+            self.apply(standing, standing.course.end(), time, because)
+
+    def taken(self, now: float) -> list[Outgoing]:
+        """Return what is to be published, after telling what was kept back for hosts that are here again."""
+        for host in sorted(self._returned):
+            self._release(host)
+        self._returned.clear()
+        for state in self._orphans:
+            self._end_orphan(state, now)
+        self._orphans.clear()
+        found, self._outgoing = self._outgoing, []
+        return found
+
+    def restore(self, message: Message, monotonic: float) -> None:
+        """Take up what an earlier worker remembered. What cannot be read is set aside; the others are taken up."""
+        try:
+            state = _read(message)
+        except InvalidError as error:
+            _log.warning("alert state set aside", key=message.key, reason=error.reason)
+            self.set_aside += 1
+            self._outgoing.append(dead_letter(message, error))
+            return
+        rule = self._rules.get(state.rule)
+        if state.rule == WATCHDOG:
+            self.watchdog_since = state.since
+            return
+        if rule is None or not judges(rule, state.source, state.key) or not _is_of(state, rule):
+            self._orphans.append(state)
+            return
+        standing = Standing(rule, state.source, state.view, state.key, _course(rule, state))
+        standing.judged = monotonic
+        standing.inhibited = None if state.inhibited is UNSET else state.inhibited
+        standing.value = _number(state)
+        self._add(standing)
+        self._mark_silence(standing)
+
+    def _fire(self, standing: Standing) -> None:
+        host = host_of(standing.source)
+        if standing.source != host and host in self._inhibitors:
+            standing.inhibited = self._inhibitors[host]
+        self._mark_silence(standing)
+        self._tell(standing)
+
+    def _tell(self, standing: Standing) -> None:
+        alert = self._writer.firing(standing, self._sources.vm_id(standing.source))
+        self._outgoing.append(self._writer.record(standing, alert))
+        if standing.inhibited is None:
+            self._outgoing.append(self._writer.message(standing.source, alert))
+
+    def _remember(self, standing: Standing) -> None:
+        fires = standing.course.fired is not None
+        alert = self._writer.firing(standing, self._sources.vm_id(standing.source)) if fires else None
+        self._outgoing.append(self._writer.record(standing, alert))
+
+    def _end(self, standing: Standing, step: Step, time: float, because: str) -> None:
+        self._outgoing.append(self._writer.removal(standing.fingerprint))
+        if step is Step.RESOLVED and standing.inhibited is None:
+            alert = self._writer.resolved(standing, time, because, self._sources.vm_id(standing.source))
+            self._outgoing.append(self._writer.message(standing.source, alert))
+        self._remove(standing)
+
+    def _release(self, host: str) -> None:
+        for standings in self._by_host.get(host, {}).values():
+            for standing in standings.values():
+                if standing.inhibited is not None and host not in self._inhibitors:
+                    standing.inhibited = None
+                    self._tell(standing)
+
+    def _end_orphan(self, state: AlertState, now: float) -> None:
+        """End an alert whose rule is gone, or does not judge it any more."""
+        self._outgoing.append(self._writer.removal(state.fingerprint))
+        if state.alert is UNSET or state.inhibited is not UNSET:
+            return
+        summary = state.alert.annotations.get("summary", "")
+        ended: Alert = msgspec.structs.replace(
+            state.alert,
+            status="resolved",
+            ends_at=to_rfc3339(now),
+            text=f"[resolved, its rule has changed or is gone] {state.rule}: {summary}",
+        )
+        self._outgoing.append(self._writer.message(state.source, ended))
+
+    def _mark_silence(self, standing: Standing) -> None:
+        if standing.rule.of == "hosts" and standing.course.fired is not None:
+            self._inhibitors[standing.source] = standing.fingerprint
+
+    def _add(self, standing: Standing) -> None:
+        sources = self._by_host.setdefault(host_of(standing.source), {})
+        sources.setdefault(standing.source, {})[standing.rule.name, standing.key] = standing
+        self._count += 1
+        if standing.rule.on in {"sample", "deadletter"}:
+            self.events.add(standing)
+
+    def _remove(self, standing: Standing) -> None:
+        host = host_of(standing.source)
+        sources = self._by_host[host]
+        del sources[standing.source][standing.rule.name, standing.key]
+        if not sources[standing.source]:
+            del sources[standing.source]
+        if not sources:
+            del self._by_host[host]
+        self._count -= 1
+        self.events.discard(standing)
+        if self._inhibitors.get(standing.source) == standing.fingerprint:
+            del self._inhibitors[standing.source]
+            self._returned.add(standing.source)
+
+
+def _read(message: Message) -> AlertState:
+    """Read a record. Raises InvalidError for one that is broken, or of a later form."""
+    try:
+        state = decode(message.value, AlertState)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = f"message must be the state of an alert that this release can read: {error}"
+        raise InvalidError(WHOLE, reason) from None
+    if state.version > STATE_VERSION:
+        _refuse("version", f"must be at most {STATE_VERSION}, got {state.version}: a later release wrote it")
+    if state.fingerprint != message.key:
+        _refuse("fingerprint", f"must be the key of the record, {message.key[:40]}, got {state.fingerprint[:40]}")
+    if state.state != "pending" and (state.fired is UNSET or state.alert is UNSET):
+        _refuse("alert", f"must be there, as fired must, where state is {state.state}")
+    return state
+
+
+def _is_of(state: AlertState, rule: Rule) -> bool:
+    """Return whether the rule gives the alert the same labels as when the record was written."""
+    return fingerprint(labels_of(rule, state.source, state.key)) == state.fingerprint
+
+
+def _course(rule: Rule, state: AlertState) -> Course:
+    course = Course(float(rule.for_), rule.lasting, state.since)
+    course.fired = None if state.fired is UNSET else state.fired
+    course.recovering = None if state.recovering is UNSET else state.recovering
+    course.missing = None if state.missing is UNSET else state.missing
+    return course
+
+
+def _number(state: AlertState) -> float | None:
+    try:
+        return None if state.alert is UNSET else float(state.alert.annotations["value"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _refuse(field: str, reason: str) -> Never:
+    raise InvalidError(field, f"{field} {reason}")

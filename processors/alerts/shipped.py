@@ -1,0 +1,38 @@
+"""The rules that are in force: those that come with virtpulse, and the user's own, which replace those of the same name."""
+
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from processors.alerts.rule import Rule
+from processors.alerts.settings import AlertsSettings
+from virtpulse.config.convert import read_struct
+from virtpulse.config.layers import from_file
+
+SHIPPED: Final = Path(__file__).with_name("rules.toml")
+
+
+class _RuleFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rules: tuple[Rule, ...]
+
+
+@cache
+def shipped_rules() -> tuple[Rule, ...]:
+    """Return the rules that come with virtpulse."""
+    layer = from_file(SHIPPED)
+    return read_struct(_RuleFile, layer, (), layer.tree).rules
+
+
+def rules_in_force(settings: AlertsSettings) -> tuple[Rule, ...]:
+    """Return the rules to be judged: the shipped ones without those that are disabled or replaced, then the user's."""
+    own = {rule.name for rule in settings.rules}
+    kept = [rule for rule in shipped_rules() if rule.name not in own and not is_disabled(settings, rule.name)]
+    return (*kept, *settings.rules)
+
+
+def is_disabled(settings: AlertsSettings, name: str) -> bool:
+    """Return whether the user does not want the alert of this name that comes with virtpulse."""
+    return any(fnmatchcase(name, pattern) for pattern in settings.disable)
