@@ -41,7 +41,9 @@ class While(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Check what no type can say. Raises UsageError."""
         if (self.above is None) == (self.below is None):
-            _refuse("above", "and below: a second condition has one of them")
+            _refuse(
+                "above", "is missing: a condition has above or below" if self.above is None else "and below exclude one another"
+            )
         if self.metric and not METRIC_NAME.fullmatch(self.metric):
             _refuse("metric", f'must be the name of a metric, without * and device, got "{self.metric[:60]}"')
         if self.statistic == "late":
@@ -124,7 +126,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             _refuse("metric", "is missing: a rule judges a metric, facts, or the statistic late")
         has_number = bool(self.metric) or self.statistic == "late"
         if has_number and (self.above is None) == (self.below is None):
-            _refuse("above", "and below: a rule has one of them" + (", not both" if self.above is not None else ""))
+            _refuse("above", "is missing: a rule has above or below" if self.above is None else "and below exclude one another")
         given = [field for field in ("above", "below", "clear", "statistic", "while_") if getattr(self, field) is not None]
         if not has_number and given:
             _refuse(given[0].rstrip("_"), "needs a metric to look at")

@@ -1,0 +1,244 @@
+"""Who is taken for silent, and who is not: HostSilent and VmSilent."""
+
+from collections.abc import Iterable, Sequence
+
+import orjson
+import pytest
+
+from processors.alerts.rule import Rule
+from tests.alerting import NOON, AlertsWorker
+from virtpulse.units import Duration
+
+RULES = (
+    Rule(name="HostSilent", on="silence", of="hosts", severity="critical", summary="{source} is silent for {value:.0f} s"),
+    Rule(name="VmSilent", on="silence", of="guests", summary="{source} is silent"),
+)
+HOST = "kvm-07"
+GUESTS = [f"{HOST}/vm-{number}" for number in range(50)]
+
+
+@pytest.fixture
+def worker() -> AlertsWorker:
+    return AlertsWorker(RULES)
+
+
+def run(worker: AlertsWorker, sources: Sequence[str], seconds: float, interval: float = 10.0) -> None:
+    """Let sources report for a while, and the worker with them."""
+    for _ in range(round(seconds / interval)):
+        speak(worker, sources, interval)
+        worker.advance(interval)
+
+
+def speak(worker: AlertsWorker, sources: Iterable[str], interval: float = 10.0) -> None:
+    for source in sources:
+        worker.sample(source, interval=interval)
+
+
+def test_a_host_with_its_guests_goes_silent_and_comes_back_as_one_alert(worker: AlertsWorker) -> None:
+    run(worker, [HOST, *GUESTS], 60)
+    worker.advance(300)
+    assert worker.told() == ["firing HostSilent kvm-07"]
+    run(worker, [HOST, *GUESTS], 120)
+    assert worker.told() == ["firing HostSilent kvm-07", "resolved HostSilent kvm-07"]
+
+
+def test_guests_that_come_back_a_little_later_than_their_host_are_not_silent(worker: AlertsWorker) -> None:
+    run(worker, [HOST, *GUESTS], 60)
+    worker.advance(300)
+    run(worker, [HOST], 20)
+    run(worker, [HOST, *GUESTS], 60)
+    assert [told for told in worker.told() if "VmSilent" in told] == []
+
+
+def test_a_short_break_of_the_whole_host_makes_no_guest_silent(worker: AlertsWorker) -> None:
+    """Guests that report every second are overdue long before their host, which reports every minute."""
+    for _ in range(3):
+        speak(worker, [HOST], 60.0)
+        for _ in range(60):
+            speak(worker, GUESTS, 1.0)
+            worker.advance(1)
+    worker.advance(50)
+    speak(worker, [HOST], 60.0)
+    worker.advance(2)
+    run(worker, GUESTS, 30, interval=1.0)
+    assert worker.told() == []
+
+
+def test_a_guest_that_vanishes_is_silent_alone(worker: AlertsWorker) -> None:
+    run(worker, [HOST, *GUESTS], 60)
+    run(worker, [HOST, *GUESTS[1:]], 120)
+    assert worker.told() == ["firing VmSilent kvm-07/vm-0"]
+    run(worker, [HOST, *GUESTS], 30)
+    assert worker.told() == ["firing VmSilent kvm-07/vm-0", "resolved VmSilent kvm-07/vm-0"]
+
+
+def test_a_guest_that_was_shut_down_on_purpose_raises_nothing(worker: AlertsWorker) -> None:
+    run(worker, [HOST, *GUESTS], 60)
+    worker.sample(GUESTS[0], interval=10.0, ended="shutdown")
+    run(worker, [HOST, *GUESTS[1:]], 300)
+    assert worker.told() == []
+
+
+def test_a_guest_that_ended_is_expected_again_once_it_has_come_back(worker: AlertsWorker) -> None:
+    run(worker, [HOST, *GUESTS], 60)
+    worker.sample(GUESTS[0], interval=10.0, ended="shutdown")
+    run(worker, [HOST, *GUESTS[1:]], 60)
+    run(worker, [HOST, *GUESTS], 60)
+    run(worker, [HOST, *GUESTS[1:]], 120)
+    assert worker.told() == ["firing VmSilent kvm-07/vm-0"]
+
+
+def test_guests_of_a_host_that_ended_are_not_silent(worker: AlertsWorker) -> None:
+    run(worker, [HOST, *GUESTS], 60)
+    worker.sample(HOST, interval=10.0, ended="shutdown")
+    worker.advance(300)
+    assert worker.told() == []
+
+
+def test_a_worker_that_was_stopped_for_a_minute_reports_no_silence(worker: AlertsWorker) -> None:
+    run(worker, [HOST, *GUESTS], 60)
+    worker.away(60)
+    worker.restart()
+    run(worker, [HOST, *GUESTS], 60)
+    assert worker.told() == []
+
+
+def test_a_worker_that_could_not_read_for_a_minute_reports_no_silence(worker: AlertsWorker) -> None:
+    run(worker, [HOST, *GUESTS], 60)
+    worker.away(60)
+    worker.advance(5)
+    run(worker, [HOST, *GUESTS], 60)
+    assert worker.told() == []
+
+
+def test_after_a_restart_a_source_that_the_inventory_knows_is_missed(worker: AlertsWorker) -> None:
+    record = {"source": HOST, "first": NOON, "last": NOON, "time": NOON, "interval": 10.0}
+    worker.inventory[HOST] = orjson.dumps(record)
+    worker.restart()
+    worker.advance(25)
+    assert worker.told() == []
+    worker.advance(10)
+    assert worker.told() == ["firing HostSilent kvm-07"]
+
+
+def test_after_a_restart_what_is_silent_is_not_told_again_and_ends_when_it_speaks(worker: AlertsWorker) -> None:
+    run(worker, [HOST], 60)
+    worker.inventory[HOST] = orjson.dumps({"source": HOST, "first": NOON, "last": NOON, "time": NOON, "interval": 10.0})
+    worker.advance(60)
+    worker.restart()
+    worker.advance(300)
+    assert worker.told() == ["firing HostSilent kvm-07"]
+    speak(worker, [HOST])
+    assert worker.told() == ["firing HostSilent kvm-07", "resolved HostSilent kvm-07"]
+
+
+def test_a_device_that_reports_every_hour_has_three_hours(worker: AlertsWorker) -> None:
+    worker.sample("meter", interval=3600.0)
+    worker.advance(3 * 3600 - 10)
+    assert worker.told() == []
+    worker.advance(20)
+    assert worker.told() == ["firing HostSilent meter"]
+
+
+def test_a_sender_that_batches_says_when_it_is_due(worker: AlertsWorker) -> None:
+    worker.sample(HOST, interval=1.0, due=60.0)
+    worker.advance(170)
+    assert worker.told() == []
+    worker.advance(20)
+    assert worker.told() == ["firing HostSilent kvm-07"]
+
+
+def test_a_source_that_says_nothing_of_its_interval_is_expected_as_often_as_it_came(worker: AlertsWorker) -> None:
+    for _ in range(5):
+        worker.sample("sensor")
+        worker.advance(60)
+    worker.advance(100)
+    assert worker.told() == []
+    worker.advance(60)
+    assert worker.told() == ["firing HostSilent sensor"]
+
+
+def test_a_source_that_came_once_without_an_interval_is_not_missed(worker: AlertsWorker) -> None:
+    worker.sample("office/printer")
+    worker.advance(3600)
+    assert worker.told() == []
+
+
+def test_a_source_with_two_views_is_silent_only_when_both_are(worker: AlertsWorker) -> None:
+    for _ in range(6):
+        worker.sample(HOST, interval=10.0)
+        worker.sample(HOST, interval=10.0, view="probes")
+        worker.advance(10)
+    for _ in range(30):
+        worker.sample(HOST, interval=10.0, view="probes")
+        worker.advance(10)
+    assert worker.told() == []
+    worker.advance(60)
+    assert worker.told() == ["firing HostSilent kvm-07"]
+
+
+def test_an_alert_says_since_when_and_for_how_long(worker: AlertsWorker) -> None:
+    run(worker, [HOST], 60)
+    worker.advance(60)
+    (alert,) = worker.alerts
+    assert alert.labels == {"alertname": "HostSilent", "severity": "critical", "host": HOST}
+    assert alert.annotations["since"] == "2027-01-15T08:00:50.000Z"
+    assert alert.text == "[critical] HostSilent kvm-07: kvm-07 is silent for 30 s"
+
+
+def test_a_rule_may_ask_for_a_longer_silence() -> None:
+    worker = AlertsWorker([Rule(name="HostSilent", on="silence", of="hosts", for_=Duration(600))])
+    run(worker, [HOST], 60)
+    worker.advance(600)
+    assert worker.told() == []
+    worker.advance(40)
+    assert worker.told() == ["firing HostSilent kvm-07"]
+
+
+def test_a_source_that_is_forgotten_takes_its_alert_with_it(worker: AlertsWorker) -> None:
+    run(worker, [HOST], 60)
+    worker.advance(60)
+    worker.record(HOST, b"")
+    assert worker.told() == ["firing HostSilent kvm-07", "resolved HostSilent kvm-07"]
+    worker.advance(300)
+    assert len(worker.alerts) == 2
+
+
+BUSY = Rule(name="Busy", metric="vm.cpu.utilization", above=90)
+
+
+def test_alerts_of_guests_are_kept_back_while_their_host_is_silent_and_told_when_it_is_back() -> None:
+    worker = AlertsWorker([*RULES, BUSY])
+    run(worker, [HOST, *GUESTS[:2]], 60)
+    worker.advance(60)
+    for number in (0, 1):
+        worker.aggregate(GUESTS[number], 100, resources={"vm.cpu.utilization": 99})
+    assert worker.told() == ["firing HostSilent kvm-07"]
+    assert worker.living()[f"Busy {GUESTS[0]}"] == "firing"
+    assert {b'"inhibited":"' in value for key, value in worker.states.items() if b'"Busy"' in value} == {True}
+    worker.aggregate(GUESTS[1], 110, resources={"vm.cpu.utilization": 9})
+    speak(worker, [HOST])
+    assert worker.told() == ["firing HostSilent kvm-07", "resolved HostSilent kvm-07", "firing Busy kvm-07/vm-0"]
+    worker.aggregate(GUESTS[0], 120, resources={"vm.cpu.utilization": 9})
+    assert worker.told()[-1] == "resolved Busy kvm-07/vm-0"
+
+
+def test_what_is_kept_back_is_kept_back_over_a_restart() -> None:
+    worker = AlertsWorker([*RULES, BUSY])
+    run(worker, [HOST, *GUESTS[:2]], 60)
+    worker.advance(60)
+    worker.aggregate(GUESTS[0], 100, resources={"vm.cpu.utilization": 99})
+    worker.restart()
+    worker.aggregate(GUESTS[0], 110, resources={"vm.cpu.utilization": 99})
+    assert worker.told() == ["firing HostSilent kvm-07"]
+    speak(worker, [HOST])
+    assert worker.told()[1:] == ["resolved HostSilent kvm-07", "firing Busy kvm-07/vm-0"]
+
+
+def test_an_alert_that_was_told_before_its_host_fell_silent_is_told_as_resolved() -> None:
+    worker = AlertsWorker([*RULES, BUSY])
+    run(worker, [HOST, *GUESTS[:1]], 60)
+    worker.aggregate(GUESTS[0], 60, resources={"vm.cpu.utilization": 99})
+    worker.advance(60)
+    worker.aggregate(GUESTS[0], 70, resources={"vm.cpu.utilization": 9})
+    assert worker.told() == ["firing Busy kvm-07/vm-0", "firing HostSilent kvm-07", "resolved Busy kvm-07/vm-0"]
