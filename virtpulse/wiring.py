@@ -19,7 +19,7 @@ from virtpulse.config.load import Configuration, Lifted, SettingsTypes
 from virtpulse.errors import UsageError
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
-from virtpulse.runtime.roles import ProcessorRole, ProducerRole, SinkRole
+from virtpulse.runtime.roles import Preview, ProcessorRole, ProducerRole, SinkRole
 from virtpulse.runtime.stages import Layer, Stage
 from virtpulse.runtime.until import Until
 from virtpulse.transports.interface import Transport
@@ -126,6 +126,13 @@ def open_configured(configuration: Configuration, clock: Clock) -> Transport:
 def stages(deployment: Deployment, roles: Mapping[Section, Iterable[str]]) -> list[Stage]:
     """Make the roles ready to run. Raises UsageError for a name that is not known or settings that do not fit."""
     return [_STAGES[section](deployment, name) for section, asked in roles.items() for name in asked]
+
+
+def previews(configuration: Configuration, clock: Clock) -> list[Preview]:
+    """Return what says of the rules of each processor that `virtpulse up` runs what they would make of recent data."""
+    roles = {name: _PROCESSORS[name]() for name in chosen(configuration)["processors"]}
+    found = ((role.preview, role_settings(configuration, "processors", name)) for name, role in roles.items())
+    return [preview(settings, clock) for preview, settings in found if preview is not None]
 
 
 def groups(configuration: Configuration) -> dict[str, Group]:

@@ -11,10 +11,10 @@ from processors.alerts.deadletters import DeadLetterJudge
 from processors.alerts.register import Register
 from processors.alerts.samples import SampleJudge
 from processors.alerts.settings import AlertsSettings
-from processors.alerts.shipped import is_disabled, rules_in_force
+from processors.alerts.shipped import is_disabled, odd_metric, rules_in_force
 from processors.alerts.sources import Sources
 from processors.alerts.watchdog import Watchdog
-from processors.alerts.writing import Writer
+from processors.alerts.writing import Standing, Writer
 from virtpulse.clock import Clock
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
@@ -36,6 +36,7 @@ class AlertsProcessor:
 
     def __init__(self, settings: AlertsSettings, clock: Clock, partition: int) -> None:
         rules = rules_in_force(settings)
+        self._rules = rules
         self._clock = clock
         self._partition = partition
         self._stale_after = float(settings.stale_after)
@@ -103,9 +104,16 @@ class AlertsProcessor:
         """Return nothing: no state is built from messages that were processed already."""
         return {}
 
+    def living(self) -> Iterable[Standing]:
+        """Return every alert that lives."""
+        return iter(self._register)
+
     def _begin(self) -> None:
         if self._restoring:
             self._restoring = False
+            for rule in self._rules:
+                if odd := odd_metric(rule):
+                    _log.warning(f"a rule may never match: {odd}", rule=rule.name)
             self._absence.resume(self._clock.monotonic())
 
     def _output(self, taken: int | None) -> Output:

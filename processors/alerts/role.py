@@ -6,7 +6,7 @@ from typing import Final
 
 from processors.alerts.settings import AlertsSettings
 from virtpulse.clock import Clock
-from virtpulse.runtime.roles import Processor, ProcessorRole, ProcessorSpec
+from virtpulse.runtime.roles import Preview, Processor, ProcessorRole, ProcessorSpec
 from virtpulse.topics import AGGREGATES, ALERT_STATES, DEADLETTERS, SAMPLES, SOURCES
 
 
@@ -22,4 +22,10 @@ def _make(settings: AlertsSettings, clock: Clock) -> Callable[[int], Processor]:
     return partial(AlertsProcessor, settings, clock)
 
 
-ROLE: Final = ProcessorRole(AlertsSettings, _spec, _make)
+def _preview(settings: AlertsSettings, clock: Clock) -> Preview:
+    from processors.alerts.preview import AlertsPreview  # noqa: PLC0415 only `virtpulse check` pays for it
+
+    return AlertsPreview(settings, clock)
+
+
+ROLE: Final = ProcessorRole(AlertsSettings, _spec, _make, _preview)

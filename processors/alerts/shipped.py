@@ -9,6 +9,7 @@ import msgspec
 
 from processors.alerts.rule import Rule
 from processors.alerts.settings import AlertsSettings
+from virtpulse.catalogue import METRICS
 from virtpulse.config.convert import read_struct
 from virtpulse.config.layers import from_file
 
@@ -31,6 +32,13 @@ def rules_in_force(settings: AlertsSettings) -> tuple[Rule, ...]:
     own = {rule.name for rule in settings.rules}
     kept = [rule for rule in shipped_rules() if rule.name not in own and not is_disabled(settings, rule.name)]
     return (*kept, *settings.rules)
+
+
+def odd_metric(rule: Rule) -> str:
+    """Return what is odd about a rule's metric, empty if nothing is; no error, as what nobody knows today may come tomorrow."""
+    if not rule.metric or any(fnmatchcase(name, rule.metric) for name in METRICS):
+        return ""
+    return f"the catalogue knows no metric that matches {rule.metric}"
 
 
 def is_disabled(settings: AlertsSettings, name: str) -> bool:

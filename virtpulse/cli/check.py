@@ -1,6 +1,7 @@
 """`virtpulse check`."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from cyclopts import App
 from virtpulse import wiring
 from virtpulse.cli.common import Common, configured
 from virtpulse.cli.executing import connected, execute
+from virtpulse.cli.previewing import judgements, rule_lines
 from virtpulse.cli.printing import prints_json, put_lines
 from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
@@ -26,6 +28,8 @@ app = App(name="check")
 @app.default
 def check(*, json: bool = False, common: Common | None = None) -> int:
     """Read the configuration, try the transport, say what `virtpulse up` would run with which settings.
+
+    Of each rule it says what it matches in the last minutes of data and whether it would fire.
 
     It exits with 1 if the transport does not answer, with 2 if the configuration is wrong. Secrets are not shown.
 
@@ -46,6 +50,7 @@ def check(*, json: bool = False, common: Common | None = None) -> int:
         "fault": fault,
         "up": roles,
         "settings": _settings(configuration, roles),
+        "rules": [] if fault else [asdict(judgement) for judgement in execute(judgements(configuration))],
     }
     put_lines([orjson.dumps(report)] if prints_json(asked=json) else map(printable, _lines(report)))
     return 0 if fault is None else 1
@@ -76,6 +81,8 @@ def _settings(configuration: Configuration, roles: Mapping[wiring.Section, tuple
         for section, chosen in roles.items()
         for name in chosen
     }
+    for field, role in wiring.LIFTED.items():
+        named.get(".".join(role), {}).pop(field, None)  # what is written at the top is no setting of the role's table
     return {**core, **named}
 
 
@@ -100,6 +107,7 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"transport      {report['transport']}: {report['fault'] or 'it answers'}"
     for section, chosen in report["up"].items():
         yield f"{section:<14} {', '.join(chosen) or 'none'}"
+    yield from rule_lines(report["rules"])
     for table, settings in report["settings"].items():
         yield f"[{table}]"
         yield from (f"{name} = {orjson.dumps(value).decode()}" for name, value in settings.items() if value is not None)

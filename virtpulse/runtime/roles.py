@@ -206,12 +206,47 @@ class ProducerRole(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a rule would make of recent data.
+
+    on: what it judges. metrics, sources: how many it matched. worst: the worst latest value, None where there is none, and what
+    it is of. pending, firing: alerts that would be so now. warning: what is odd about the rule, empty if nothing is.
+    """
+
+    rule: str
+    on: str
+    metrics: int
+    sources: int
+    worst: float | None
+    worst_of: str
+    pending: int
+    firing: int
+    warning: str
+
+
+class Preview(Protocol):
+    """What a processor with rules would make of recent data."""
+
+    def take(self, batch: Batch) -> None:
+        """Judge messages."""
+        ...
+
+    def judgements(self) -> Sequence[Judgement]:
+        """Return what became of each rule."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessorRole(Generic[S]):
-    """A processor that the wiring knows, as light as `ProducerRole`. `make` returns what makes the processor of a partition."""
+    """A processor that the wiring knows, as light as `ProducerRole`.
+
+    make: returns what makes the processor of a partition. preview: the same for what `virtpulse check` shows of its rules.
+    """
 
     settings: type[S]
     spec: Callable[[S], ProcessorSpec]
     make: Callable[[S, Clock], Callable[[int], Processor]]
+    preview: Callable[[S, Clock], Preview] | None = None
 
 
 @dataclass(frozen=True, slots=True)
