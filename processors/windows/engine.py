@@ -11,7 +11,7 @@ from processors.windows.collect import Collector
 from processors.windows.counting import Counting
 from processors.windows.emit import Emitter
 from processors.windows.grid import Grid, microseconds
-from processors.windows.inventory import Inventory
+from processors.windows.inventory import Arrival, Inventory
 from processors.windows.judge import Judge, Verdict
 from processors.windows.openwindows import OpenWindows
 from processors.windows.rows import Floats, Refusal, Rows, in_order
@@ -127,10 +127,10 @@ class Engine:
 
     def _take_rows(self, rows: Rows, batch: Batch, outcome: Outcome, monotonic: float, now: float) -> None:
         verdict = self._judge.judge(rows)
-        positions = np.asarray(batch.positions, np.int64)
+        positions = np.asarray(batch.positions, np.int64)[rows.message]
         taken_in: Floats = np.asarray(batch.times, np.float64)[rows.message]
-        outcome.refusals += [_too_wide(rows, row) for row in self._counting.count(rows, verdict, positions[rows.message])]
-        self.inventory.see(rows, verdict, taken_in, monotonic, now)
+        outcome.refusals += [_too_wide(rows, row) for row in self._counting.count(rows, verdict, positions)]
+        self.inventory.see(rows, verdict, Arrival(positions, taken_in, monotonic, now))
         late = np.flatnonzero(verdict.missed.any(axis=1))
         outcome.late.extend(self._late(rows, verdict, row) for row in late.tolist())
         closings = self._closings(rows, verdict, late.tolist())

@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,12 +14,22 @@ from processors.windows.views import NEVER, View, Views, merged
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
 from virtpulse.messages.codec import decode, encode
+from virtpulse.messages.sample import Ended
 from virtpulse.messages.source import Source, inventory_key
 from virtpulse.topics import SOURCES
 from virtpulse.transports.interface import Batch, Outgoing
 
 _HEARD_LATELY = 3_600.0
 _log = get_logger(__name__)
+
+
+class Arrival(NamedTuple):
+    """How rows came: by row the positions of their messages and when the log took these in; the worker's own clocks."""
+
+    positions: Ints
+    taken_in: Floats
+    monotonic: float
+    now: float
 
 
 class Inventory:
@@ -29,6 +40,7 @@ class Inventory:
         self._forget = forget
         self._partition = partition
         self.changed: set[int] = set()
+        self._deleted: set[int] = set()
 
     def restore(self, batch: Batch, now: float) -> None:
         """Take up records. One that can't be read is said and left out: it would be written anew at the next sample."""
@@ -45,8 +57,7 @@ class Inventory:
     def _take_up(self, view: View, record: Source, now: float) -> None:
         number, views = view.number, self._views
         view.facts = dict(record.facts)
-        view.ended = record.ended or None
-        views.gone[number] = bool(view.ended)
+        self._note_end(view, record.ended or None)
         views.sighted[number] = True
         views.first[number], views.last[number] = record.first, record.last
         views.restored[number] = record.time
@@ -55,17 +66,18 @@ class Inventory:
         views.closed_until[number] = NEVER if record.closed_until is msgspec.UNSET else record.closed_until
         views.rewrite[number] = now + self._spread(view)
 
-    def see(self, rows: Rows, verdict: Verdict, taken_in: Floats, monotonic: float, now: float) -> None:
-        """Take a batch into account: `taken_in` is when the log took in each row."""
+    def see(self, rows: Rows, verdict: Verdict, arrival: Arrival) -> None:
+        """Take rows into account."""
         views, number = self._views, verdict.views
         ends = np.append(verdict.segments[1:], len(rows)) - 1
         last = verdict.order[ends]
-        self._sight(number[~views.sighted[number]], verdict, taken_in, now)
+        self._sight(number[~views.sighted[number]], verdict, arrival)
         newest = verdict.reached[ends]
-        views.advanced[number[newest > views.newest[number]]] = monotonic
+        views.advanced[number[newest > views.newest[number]]] = arrival.monotonic
         views.newest[number] = newest
-        views.heard[number] = monotonic
-        views.last[number] = taken_in[last]
+        views.heard[number] = arrival.monotonic
+        views.last[number] = arrival.taken_in[last]
+        views.position[number] = arrival.positions[last]
         views.interval[number] = _or_zero(rows.interval[last])
         views.due[number] = _or_zero(rows.due[last])
         self._learn(rows, verdict.order)
@@ -89,13 +101,21 @@ class Inventory:
         old = views.sighted[:height] & (views.last[:height] < now - self._forget) & np.isinf(views.next_end[:height])
         heard = np.where(np.isinf(views.heard[:height]), -np.inf, views.heard[:height])
         old &= monotonic - heard >= min(self._forget, _HEARD_LATELY)
-        removed = []
-        for number in np.flatnonzero(old)[:limit].tolist():
-            view = views[number]
-            self.changed.discard(number)
-            views.remove(view)
-            removed.append(Outgoing(SOURCES, inventory_key(view.source, view.view), b"", self._partition))
-        return removed
+        return [self._drop(views[number]) for number in np.flatnonzero(old)[:limit].tolist()]
+
+    def deleted(self, first_needed: int | None, limit: int) -> list[Outgoing]:
+        """Drop the views that ended as deleted and have no open window, at most `limit`, and return what removes their records.
+
+        Only once no replay will see a message of theirs, that is, all are before `first_needed`: without their record nobody
+        would know by then how far their windows were closed by quiet.
+        """
+        views = self._views
+        found: list[Outgoing] = []
+        for number in sorted(self._deleted):
+            replayed = first_needed is not None and views.position[number] >= first_needed
+            if len(found) < limit and not replayed and not views[number].open:
+                found.append(self._drop(views[number]))
+        return found
 
     def renew(self, now: float, limit: int) -> None:
         """Mark the records that are to be written again because of their age, at most `limit`."""
@@ -128,13 +148,19 @@ class Inventory:
         )
         return Outgoing(SOURCES, inventory_key(view.source, view.view), encode(record), self._partition)
 
-    def _sight(self, new: Ints, verdict: Verdict, taken_in: Floats, now: float) -> None:
+    def _drop(self, view: View) -> Outgoing:
+        self.changed.discard(view.number)
+        self._deleted.discard(view.number)
+        self._views.remove(view)
+        return Outgoing(SOURCES, inventory_key(view.source, view.view), b"", self._partition)
+
+    def _sight(self, new: Ints, verdict: Verdict, arrival: Arrival) -> None:
         first = verdict.order[verdict.segments]
         for number in new.tolist():
             place = int(np.searchsorted(verdict.views, number))
             self._views.sighted[number] = True
-            self._views.first[number] = taken_in[first[place]]
-            self._views.rewrite[number] = now + self._spread(self._views[number])
+            self._views.first[number] = arrival.taken_in[first[place]]
+            self._views.rewrite[number] = arrival.now + self._spread(self._views[number])
             self.changed.add(number)
 
     def _learn(self, rows: Rows, order: Ints) -> None:
@@ -161,9 +187,16 @@ class Inventory:
             view = self._views[one]
             ended = rows.ended.get(int(last[np.searchsorted(number, one)]))
             if ended != view.ended:
-                view.ended = ended
-                self._views.gone[one] = bool(ended)
+                self._note_end(view, ended)
                 self.changed.add(one)
+
+    def _note_end(self, view: View, ended: Ended | None) -> None:
+        view.ended = ended
+        self._views.gone[view.number] = bool(ended)
+        if ended == "deleted":
+            self._deleted.add(view.number)
+        else:
+            self._deleted.discard(view.number)
 
     def _spread(self, view: View) -> float:
         """Return after how long a record is first written again, spread evenly over the views."""

@@ -125,7 +125,7 @@ class Judge:
     def _identities(self, rows: Rows) -> npt.NDArray[np.uint64]:
         """Return a 64-bit hash of each row's view, shape, time, spans, facts and pairs, its factors drawn at random."""
         head = np.stack((rows.time, rows.interval, rows.due, rows.identity)).view(np.uint64)
-        numbers = np.stack((rows.view, self._shapes.identities[rows.shape])).view(np.uint64)
+        numbers = np.stack((self._views.serial[rows.view], self._shapes.identities[rows.shape])).view(np.uint64)
         total: npt.NDArray[np.uint64] = _mixed(head, _FACTORS[:4, None]).sum(0) + _mixed(numbers, _FACTORS[4:6, None]).sum(0)
         some = np.flatnonzero(rows.size)
         if len(some):

@@ -54,12 +54,13 @@ class WindowsProcessor:
         monotonic, now = self._clock.monotonic(), self._clock.time()
         inventory = self._engine.inventory
         closed = self._engine.close_quiet(monotonic, _MOST_AT_ONCE)
-        forgotten: list[Outgoing] = []
+        forgotten = inventory.deleted(self._engine.first_needed(), _MOST_AT_ONCE)
         if monotonic >= self._next_forget:
-            forgotten = inventory.forgotten(monotonic, now, _MOST_AT_ONCE)
+            old = inventory.forgotten(monotonic, now, _MOST_AT_ONCE)
             inventory.renew(now, _MOST_AT_ONCE)
-            if len(forgotten) < _MOST_AT_ONCE:
+            if len(old) < _MOST_AT_ONCE:
                 self._next_forget = monotonic + _FORGET_EVERY
+            forgotten += old
         return Output(messages=[*closed, *forgotten, *inventory.records()])
 
     def drain(self) -> Iterable[Output]:

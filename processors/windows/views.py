@@ -73,6 +73,7 @@ class Views(Columns):
     monotonic clock, when its last message came and when the newest did. next_end: the earliest end of its open windows.
     rewrite: when its record is to be written again. colons: those that the JSON of its source and view has. sighted:
     whether a valid sample of it came, or a record. gone: whether it ended. facts_identity: of the facts merged last.
+    position: of its last message. serial: a number that no other view has had, as numbers are used again.
     """
 
     newest: npt.NDArray[np.float64]
@@ -91,6 +92,8 @@ class Views(Columns):
     sighted: npt.NDArray[np.bool_]
     gone: npt.NDArray[np.bool_]
     facts_identity: npt.NDArray[np.float64]
+    position: npt.NDArray[np.int64]
+    serial: npt.NDArray[np.int64]
 
     FIELDS: ClassVar[dict[str, tuple[npt.DTypeLike, Any]]] = {
         "newest": (np.float64, NEVER),
@@ -109,12 +112,15 @@ class Views(Columns):
         "sighted": (np.bool_, False),
         "gone": (np.bool_, False),
         "facts_identity": (np.float64, -1.0),
+        "position": (np.int64, -1),
+        "serial": (np.int64, 0),
     }
 
     def __init__(self) -> None:
         super().__init__()
         self._by_name: dict[tuple[str, str | UnsetType], View] = {}
         self.by_number: list[View | None] = []
+        self._added = 0
         self.find = self._by_name.get
 
     def __len__(self) -> int:
@@ -145,6 +151,8 @@ class Views(Columns):
         else:
             self.by_number[found.number] = found
         self._by_name[source, view] = found
+        self._added += 1
+        self.serial[found.number] = self._added
         self.colons[found.number] = source.count(":") + bool(view)
         return found
 

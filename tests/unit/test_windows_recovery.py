@@ -49,7 +49,9 @@ class Store:
     def commit(self, outputs: Iterable[Output], processor: WindowsProcessor, following: int) -> None:
         for output in outputs:
             for message in output.messages:
-                if message.topic == "sources":
+                if message.topic == "sources" and not message.value:
+                    del self.sources[message.key]
+                elif message.topic == "sources":
                     self.sources[message.key] = message.value
                 else:
                     self.out.append(message)
@@ -74,6 +76,30 @@ def make_log(draw: random.Random) -> list[bytes]:
         document = {"source": source, "time": time, "resources": {f"m.n{number}": [1, 2]}, "facts": facts}
         log.append(json.dumps(document).encode())
     return log
+
+
+def with_deletions(log: list[bytes], draw: random.Random) -> list[bytes]:
+    """Let sources end as deleted now and then; what comes of one afterwards is of later windows.
+
+    The first one goes on, and says that it comes so rarely that its windows stay open when those of the others close by quiet.
+    """
+    newest: dict[str, float] = {}
+    later: dict[str, float] = {}
+    found: list[bytes] = []
+    for number, value in enumerate(log):
+        document = json.loads(value)
+        source, time = document["source"], document["time"] + later.get(document["source"], 0.0)
+        if source == "s0":
+            found.append(json.dumps(document | {"due": 1_000.0}).encode())
+            continue
+        if draw.random() < 0.1 and source in newest:
+            end = {"source": source, "time": newest[source], "ended": "deleted", "resources": {f"m.d{number}": [1, 2]}}
+            found.append(json.dumps(end).encode())
+            later[source] = later.get(source, 0.0) + 1_000.0
+            time += 1_000.0
+        newest[source] = max(time, newest.get(source, 0.0))
+        found.append(json.dumps(document | {"time": time}).encode())
+    return found
 
 
 def run(log: list[bytes], draw: random.Random, crash: float) -> Store:
@@ -110,12 +136,30 @@ def windows_of(time: float) -> list[float]:
     return [n * HOP for n in range(first, first + 5) if n * HOP <= time < n * HOP + SIZE]
 
 
-@given(seed=st.integers(0, 10**9), crash=st.sampled_from([0.0, 0.05, 0.3]))
+CRASHES = st.sampled_from([0.0, 0.05, 0.3])
+
+
+@given(seed=st.integers(0, 10**9), crash=CRASHES)
 @settings(max_examples=120, deadline=None)
 def test_every_sample_counts_once_in_each_of_its_windows(seed: int, crash: float) -> None:
     draw = random.Random(seed)
     log = make_log(draw)
     store = run(log, draw, crash)
+    told, late = tell(store, log)
+    assert told + sum(json.loads(value)["late"] for value in store.sources.values()) == late
+
+
+@given(seed=st.integers(0, 10**9), crash=CRASHES)
+@settings(max_examples=120, deadline=None)
+def test_a_source_that_is_deleted_and_comes_back_counts_once_too(seed: int, crash: float) -> None:
+    draw = random.Random(seed)
+    log = with_deletions(make_log(draw), draw)
+    told, late = tell(run(log, draw, crash), log)
+    assert told <= late
+
+
+def tell(store: Store, log: list[bytes]) -> tuple[int, int]:
+    """Hold what came out against the log; return how many late samples the aggregates tell of, and how many there are."""
     counted: Counter[tuple[str, float]] = Counter()
     emitted: Counter[tuple[str, float]] = Counter()
     told = late = 0
@@ -133,7 +177,7 @@ def test_every_sample_counts_once_in_each_of_its_windows(seed: int, crash: float
     due = Counter((next(iter(d["resources"])), start) for d in map(json.loads, log) for start in windows_of(d["time"]))
     assert counted == due
     assert set(emitted.values()) <= {1}
-    assert told + sum(json.loads(value)["late"] for value in store.sources.values()) == late
+    return told, late
 
 
 def test_a_restart_after_a_drain_emits_no_window_twice() -> None:
@@ -206,6 +250,58 @@ def test_a_source_is_forgotten_after_its_time_and_its_record_removed() -> None:
     clock.now = float(SETTINGS.forget) + 200.0
     removed = [message for message in processor.tick().messages if message.topic == "sources"]
     assert [(message.key, message.value) for message in removed] == [("a probes", b"")]
+
+
+def removed_by_a_tick(processor: WindowsProcessor) -> list[str]:
+    return [message.key for message in processor.tick().messages if message.topic == "sources" and not message.value]
+
+
+def test_a_deleted_source_leaves_the_inventory_once_its_windows_are_closed() -> None:
+    clock = ManualClock()
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+    documents = [{"source": source, "time": BASE + 1.0, "ended": why} for source, why in (("a", "deleted"), ("b", "stopped"))]
+    processor.process(as_batch("samples", 0, [json.dumps(one).encode() for one in documents]))
+    assert removed_by_a_tick(processor) == []
+    clock.now = 100.0
+    assert removed_by_a_tick(processor) == ["a"]
+    assert removed_by_a_tick(processor) == []
+
+
+def test_a_deleted_source_stays_while_a_replay_would_see_its_samples() -> None:
+    clock = ManualClock()
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+    rarely = {"source": "rarely", "time": BASE + 1.0, "due": 300.0}
+    gone = {"source": "gone", "time": BASE + 1.0, "ended": "deleted"}
+    processor.process(as_batch("samples", 0, [json.dumps(one).encode() for one in (rarely, gone)]))
+    clock.now = 100.0
+    assert removed_by_a_tick(processor) == []
+    assert processor.first_needed() == {"samples": 0}
+    processor.process(as_batch("samples", 2, [json.dumps(rarely | {"time": BASE + 300.0}).encode()]))
+    assert removed_by_a_tick(processor) == ["gone"]
+
+
+def test_a_deleted_source_leaves_the_inventory_after_a_restart_too_unless_it_is_back() -> None:
+    record = {"first": BASE, "last": BASE, "time": BASE + 1.0, "ended": "deleted"}
+    names = ["a", "b"]
+    processor = WindowsProcessor(SETTINGS, ManualClock(), 0)
+    processor.restore(as_batch("sources", 0, [json.dumps({"source": name} | record).encode() for name in names], names))
+    processor.process(as_batch("samples", 7, [json.dumps({"source": "b", "time": BASE + 50.0}).encode()]))
+    assert removed_by_a_tick(processor) == ["a"]
+
+
+def test_a_new_source_is_not_taken_for_the_deleted_one_whose_number_it_has() -> None:
+    clock = ManualClock()
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+    old = {"source": "old", "time": BASE + 1.0, "ended": "deleted"}
+    processor.process(as_batch("samples", 0, [json.dumps(old).encode()]))
+    clock.now = 20.0
+    slow = {"source": "slow", "time": BASE + 1.0}
+    processor.process(as_batch("samples", 1, [json.dumps(slow).encode()]))
+    assert removed_by_a_tick(processor) == ["old"]
+    new = [{"source": "new", "time": BASE + 2.0}, old | {"source": "new"}]
+    processor.process(as_batch("samples", 2, [json.dumps(one).encode() for one in new]))
+    told = [json.loads(message.value) for output in processor.drain() for message in output.messages]
+    assert [one["repeated"] for one in told if one["source"] == "new" and "start" in one] == [0, 0]  # of two windows
 
 
 def test_many_sources_are_forgotten_in_steps_of_bounded_size() -> None:
