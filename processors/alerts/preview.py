@@ -85,4 +85,3 @@ class AlertsPreview:
             firing=sum(standing.course.fired is not None for standing in lives),
             warning="" if latest else odd_metric(rule),
         )
-

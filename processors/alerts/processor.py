@@ -134,11 +134,12 @@ class AlertsProcessor:
         if message.value:
             self._learn(message, monotonic)
             return
-        name = message.key.partition(" ")[0]
-        if message.key != name:
-            return  # one of its views; the source itself goes on
+        name, _, view = message.key.partition(" ")
         known = self._sources.get(name)
         if known is not None:
+            known.noted = tuple(one for one in known.noted if one != view)
+            if known.noted:
+                return  # the source goes on in its other views
             self._absence.end(known)
             self._sources.forget(name)
         self._register.end_source(name, message.time, "its source was forgotten")
@@ -150,14 +151,15 @@ class AlertsProcessor:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             _log.warning("source record left out", key=message.key, reason=str(error))
             return
-        source = self._sources.get(record.source)
-        if source is None and self._restoring:
-            source = self._sources.add(record.source, monotonic)
-            if source is not None:
-                source.due = record.due or record.interval or 0.0
-                source.ended = record.ended or ""
-        if source is not None:
-            source.learn(self._sources.wanted(record.facts))
+        source = self._sources.get(record.source) or self._sources.add(record.source, monotonic)
+        if source is None:
+            return
+        if self._restoring:
+            source.due = max(source.due, record.due or record.interval or 0.0)
+            source.ended = record.ended or ""
+        if (view := record.view or "") not in source.noted:
+            source.noted = (*source.noted, view)
+        source.learn(self._sources.wanted(record.facts))
 
     def _review(self, monotonic: float, now: float) -> None:
         for standing in list(self._register.events):

@@ -24,7 +24,7 @@ class Source:
     """
 
     __slots__ = (
-        "absent", "arrived", "deadline", "due", "ended", "facts", "gap", "heard", "host", "is_guest", "name", "overdue",
+        "absent", "arrived", "deadline", "due", "ended", "facts", "gap", "heard", "host", "is_guest", "name", "noted", "overdue",
         "resumed", "silent", "views", "vouched", "waiting",
     )  # fmt: skip
 
@@ -46,6 +46,7 @@ class Source:
         self.silent = False
         self.waiting = False  # whether its deadline is among those that are waited for
         self.facts: Mapping[str, Fact] = NO_FACTS
+        self.noted: tuple[str, ...] = ()  # its views that the inventory has a record of
 
     def hear(self, view: str, monotonic: float, arrived: float) -> None:
         """Take note of a message of one of its views."""

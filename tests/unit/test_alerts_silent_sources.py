@@ -204,6 +204,19 @@ def test_a_source_that_is_forgotten_takes_its_alert_with_it(worker: AlertsWorker
     assert len(worker.alerts) == 2
 
 
+def test_a_source_is_forgotten_with_the_last_of_its_views(worker: AlertsWorker) -> None:
+    guest = GUESTS[0]
+    for view in ("hypervisor", "probes"):
+        record = {"source": guest, "view": view, "first": NOON, "last": NOON, "time": NOON, "interval": 10.0}
+        worker.record(f"{guest} {view}", orjson.dumps(record))
+    worker.sample(guest, view="hypervisor", interval=10.0)
+    worker.advance(60)
+    worker.record(f"{guest} probes", b"")
+    assert worker.told() == ["firing VmSilent kvm-07/vm-0"]
+    worker.record(f"{guest} hypervisor", b"")
+    assert worker.told() == ["firing VmSilent kvm-07/vm-0", "resolved VmSilent kvm-07/vm-0"]
+
+
 BUSY = Rule(name="Busy", metric="vm.cpu.utilization", above=90)
 
 
