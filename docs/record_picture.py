@@ -17,6 +17,7 @@ from rich.terminal_theme import TerminalTheme
 
 from sinks.aggregates import read_aggregate
 from sinks.console.board import Board
+from sinks.console.firing import AlertBoard
 from sinks.console.settings import ConsoleSettings
 from sinks.console.table import LiveTable
 
@@ -98,7 +99,7 @@ def picture(documents: list[bytes]) -> str:
         color_system="standard",
         legacy_windows=False,
     )
-    console.print(LiveTable(board, _At(newest + 1)).renderable(), end="")
+    console.print(LiveTable(board, AlertBoard(0), _At(newest + 1)).renderable(), end="")
     drawn = console.export_svg(title="virtpulse up", theme=_THEME, code_format=_FORMAT, unique_id="up")
     return _TEXT.sub(_without_margin, drawn)
 

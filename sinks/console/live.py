@@ -1,4 +1,4 @@
-"""Aggregates as a table that repaints itself, for people at a terminal."""
+"""Aggregates and alerts as a table that repaints itself, for people at a terminal."""
 
 import asyncio
 import atexit
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from sinks.aggregates import read_aggregate
 from sinks.console.board import Board
+from sinks.console.firing import AlertBoard
 from sinks.console.settings import ConsoleSettings
 from virtpulse.clock import Clock
 from virtpulse.errors import FatalError, InvalidError
+from virtpulse.transports.interface import Batch
 
 if TYPE_CHECKING:
     from sinks.console.screen import Screen
@@ -28,7 +30,7 @@ _AT_ONCE: Final = 20  # documents between two turns of the event loop
 
 
 class LiveView:
-    """Keeps a board of rows and paints it from a thread of its own, so that a slow terminal never holds up the loop.
+    """Keeps a board of rows and one of alerts, and paints them from a thread of its own: a slow terminal never holds up the loop.
 
     If standard error is the same terminal, what is written there is shown below the table, and once more, whole, when
     the terminal is given back: on `close`, else when the interpreter ends.
@@ -36,6 +38,7 @@ class LiveView:
 
     def __init__(self, settings: ConsoleSettings, clock: Clock, fd: int, stderr: int) -> None:
         self._board = Board(settings)
+        self._alerts = AlertBoard(settings.alerts)
         self._clock = clock
         self._fd = fd
         self._stderr = stderr
@@ -49,7 +52,7 @@ class LiveView:
         from sinks.console.screen import Screen  # noqa: PLC0415 - rich is only loaded where a table is shown
         from sinks.console.table import LiveTable  # noqa: PLC0415 - the same
 
-        screen, table = Screen(self._fd), LiveTable(self._board, self._clock)
+        screen, table = Screen(self._fd), LiveTable(self._board, self._alerts, self._clock)
         screen.enter()
         log = self._keep_stderr()
         self._thread = threading.Thread(target=self._run, args=(screen, table, log), name="console-live", daemon=True)
@@ -68,6 +71,14 @@ class LiveView:
                 refused[index] = error.reason
             if index % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
+        self._news.set()
+        return refused
+
+    async def tell(self, batch: Batch) -> Mapping[int, str]:
+        """Bring the alerts up to date; they are painted within a second."""
+        if self._failure is not None:
+            raise self._failure
+        refused = await asyncio.to_thread(self._alerts.update, batch, self._clock.time())
         self._news.set()
         return refused
 

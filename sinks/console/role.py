@@ -5,9 +5,14 @@ from typing import Final
 from sinks.console.settings import ConsoleSettings
 from virtpulse.clock import Clock
 from virtpulse.runtime.roles import Sink, SinkRole, SinkSpec
-from virtpulse.topics import AGGREGATES
+from virtpulse.topics import AGGREGATES, ALERT_STATES, ALERTS
 
-_LIVE: Final = SinkSpec("console", [AGGREGATES], group=None)  # without positions, for what was missed is not worth a look
+
+def _spec(settings: ConsoleSettings) -> SinkSpec:
+    """Return what the console reads; without positions, for what was missed is not worth a look."""
+    if not settings.alerts or settings.format == "json":
+        return SinkSpec("console", [AGGREGATES], group=None)
+    return SinkSpec("console", [AGGREGATES, ALERTS], group=None, states=[ALERT_STATES])
 
 
 def _make(settings: ConsoleSettings, clock: Clock) -> Sink:
@@ -16,4 +21,4 @@ def _make(settings: ConsoleSettings, clock: Clock) -> Sink:
     return ConsoleSink(settings, clock)
 
 
-ROLE: Final = SinkRole(ConsoleSettings, lambda _: _LIVE, _make)
+ROLE: Final = SinkRole(ConsoleSettings, _spec, _make)

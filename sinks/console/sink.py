@@ -1,4 +1,4 @@
-"""The console as a destination of aggregates."""
+"""The console as a destination of aggregates and alerts."""
 
 import os
 import sys
@@ -12,6 +12,7 @@ from sinks.console.text_lines import TextLines
 from sinks.documents import split
 from virtpulse.clock import Clock
 from virtpulse.errors import FatalError, RefusedError, UsageError
+from virtpulse.topics import AGGREGATES
 from virtpulse.transports.interface import Batch
 
 _STDOUT = 1
@@ -19,7 +20,7 @@ _STDERR = 2
 
 
 class ConsoleSink:
-    """Shows aggregates on standard output: a live table, lines of text or JSON, as the settings and the output ask for.
+    """Shows aggregates and alerts on standard output: a live table, lines of text or JSON, as settings and output ask for.
 
     `stdout` and `stderr` are file descriptors. `write` raises OutputClosedError once the reader has left.
     """
@@ -39,14 +40,12 @@ class ConsoleSink:
         await self._rendering.start()
 
     async def write(self, batch: Batch) -> None:
-        """Show the batch. Raises RefusedError for what is no aggregate, FatalError once nobody can read the output."""
+        """Show the batch. Raises RefusedError for what is not of its topic's kind, FatalError once nobody can read the output."""
         if self._rendering is None:
             msg = "the console was not started"
             raise FatalError(msg)
-        found = split(batch)
-        refused = await self._rendering.show(found.lines)
-        reasons = found.refused | {found.indexes[index]: reason for index, reason in refused.items()}
-        if reasons:
+        told = self._rendering.tell(batch) if batch.topic != AGGREGATES else _aggregates(self._rendering, batch)
+        if reasons := await told:
             raise RefusedError(reasons)
 
     async def close(self) -> None:
@@ -68,6 +67,12 @@ class ConsoleSink:
             msg = 'sinks.console.format = "live" needs a terminal, and standard output is none: set it to "lines" or "json"'
             raise UsageError(msg)
         return LiveView(self._settings, self._clock, self._stdout, self._stderr)
+
+
+async def _aggregates(rendering: Rendering, batch: Batch) -> Mapping[int, str]:
+    found = split(batch)
+    refused = await rendering.show(found.lines)
+    return found.refused | {found.indexes[index]: reason for index, reason in refused.items()}
 
 
 def shape(environ: Mapping[str, str], *, terminal: bool) -> Format:

@@ -4,12 +4,15 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.text import Text
 
+from sinks.console.alert_lines import alert_lines
 from sinks.console.board import Board, View
 from sinks.console.columns import Columns, share
+from sinks.console.firing import AlertBoard
+from sinks.console.fitting import fit
 from sinks.console.glyphs import bar, scale, sparkline
 from sinks.row import Measure, Row, extent, figure
 from sinks.severity import Family, Level, level
@@ -27,40 +30,51 @@ _LEGEND: Final = (
 _GAP: Final = "  "
 _SPARE_LINES: Final = 3  # header, titles, footer
 _LOG_SHARE: Final = 6  # the log gets at most this part of the height
+_ALERT_SHARE: Final = 4  # and the alerts this one
 
 
 class LiveTable:
-    """Draws the board, and the latest log lines below it, in exactly the width and height it is given."""
+    """Draws the board, alerts above and the latest log lines below it, in exactly the width and height it is given."""
 
-    def __init__(self, board: Board, clock: Clock) -> None:
+    def __init__(self, board: Board, alerts: AlertBoard, clock: Clock) -> None:
         self._board = board
+        self._alerts = alerts
         self._clock = clock
 
     def renderable(self, log: Sequence[str] = ()) -> "Frame":
         """Return a picture of the board as it is when drawn; `log` are lines that stand below the table."""
-        return Frame(self._board, self._clock, log)
+        return Frame(self._board, self._alerts, self._clock, log)
 
 
 class Frame:
-    """What rich draws: the header, the titles, as many rows as fit, the footer."""
+    """What rich draws: the header, the alerts, the titles, as many rows as fit, the footer."""
 
-    def __init__(self, board: Board, clock: Clock, log: Sequence[str]) -> None:
+    def __init__(self, board: Board, alerts: AlertBoard, clock: Clock, log: Sequence[str]) -> None:
         self._board = board
+        self._alerts = alerts
         self._clock = clock
         self._log = log
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width, height = options.max_width, options.height or console.height
         log = self._log[-(height // _LOG_SHARE) :] if height >= _LOG_SHARE else []
-        space = max(0, height - _SPARE_LINES - len(log))
+        alerts = self._told(width, height // _ALERT_SHARE)
+        space = max(0, height - _SPARE_LINES - len(log) - len(alerts))
         view = self._board.view(space, self._clock.monotonic())
-        lines = [header(view, self._clock.time()), *self._body(view, width, space)]
-        lines += [Text()] * (_SPARE_LINES - 2 + space - len(lines) + 1)
+        lines = [header(view, self._clock.time()), *alerts, *self._body(view, width, space)]
+        lines += [Text()] * (_SPARE_LINES - 1 + len(alerts) + space - len(lines))
         lines += [footer(view, width)]
         lines += [Text(printable(Text.from_ansi(line).plain), style=_DIM) for line in log]
         for line in lines:
             line.truncate(width, overflow="ellipsis")
         yield Group(*lines[:height])
+
+    def _told(self, width: int, room: int) -> list[Text]:
+        now = self._clock.time()
+        view = self._alerts.view(room, now)
+        if view.more and len(view.shown) == room:
+            view = self._alerts.view(room - 1, now)  # the last line says how many more there are
+        return alert_lines(view, width, now) if room else []
 
     @staticmethod
     def _body(view: View, width: int, space: int) -> list[Text]:
@@ -122,11 +136,11 @@ def line(row: Row, columns: Columns, *, quiet: bool) -> Text:
     shade = _shade(row)
     family = row.name.family
     name, at, device = printable(row.name.key).partition("@")
-    key = _fit(Text(name).append(at + device, style="bold"), columns.key)
+    key = fit(Text(name).append(at + device, style="bold"), columns.key)
     cells = [
-        _fit(Text(_source(row), style=_DIM), columns.source),
+        fit(Text(_source(row), style=_DIM), columns.source),
         key,
-        _fit(Text(family.value, style=_FAMILIES[family]), columns.family),
+        fit(Text(family.value, style=_FAMILIES[family]), columns.family),
         _bar(row, columns.bar, shade),
         Text(f"{figure(row):>{columns.figure}.{columns.figure}}", style=shade),
         Text(f"{extent(row):>{columns.extent}.{columns.extent}}", style=_DIM),
@@ -157,24 +171,6 @@ def _history(row: Row, width: int) -> str:
 
 def _source(row: Row) -> str:
     return printable(row.name.source + (f" [{row.name.view}]" if row.name.view else ""))
-
-
-def _fit(text: Text, width: int) -> Text:
-    """Pad to `width` cells, or leave the middle out: both ends of a name tell more than its beginning alone."""
-    excess = text.cell_len - width
-    if excess <= 0:
-        text.pad_right(-excess)
-        return text
-    tail = max(0, (width - 1) // 2)
-    plain = text.plain
-    head = set_cell_size(plain, max(0, width - 1 - tail)).rstrip()
-    end = plain[len(plain) - tail :] if tail else ""
-    while cell_len(end) > tail:
-        end = end[1:]
-    style = text.spans[-1].style if text.spans else text.style
-    fitted = Text(f"{head}…", style=text.style).append(end, style=style if "@" in text.plain else text.style)
-    fitted.pad_right(max(0, width - fitted.cell_len))
-    return fitted
 
 
 def _time_of_day(moment: float) -> str:

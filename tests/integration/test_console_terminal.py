@@ -15,14 +15,36 @@ from collections.abc import Callable, Iterator
 import pyte
 import pytest
 
-# Shows 500 rows and then a new window each time a line comes in; ends as the last line says.
+# Shows 500 rows and then a new window each time a line comes in, with an alert or without; ends as the last line says.
 PROGRAM = """
 import asyncio, sys
 import orjson
 from sinks.console.settings import ConsoleSettings
 from sinks.console.sink import ConsoleSink
 from virtpulse.clock import SystemClock
+from virtpulse.messages.alert import Alert, AlertState, fingerprint
+from virtpulse.messages.codec import encode
+from virtpulse.messages.moments import to_rfc3339
 from virtpulse.transports.interface import Batch
+
+NOW = SystemClock().time()
+
+def alert(**more):
+    labels = {"alertname": "FilesystemFull", "severity": "critical", "host": "host-007", "device": "/var"}
+    return Alert(
+        labels=labels, annotations={"summary": "/var of host-007 is 98.2 % full"}, starts_at=to_rfc3339(NOW - 180),
+        fingerprint=fingerprint(labels), text="text", **more,
+    )
+
+def fires():
+    found = alert(status="firing")
+    state = AlertState(
+        fingerprint=found.fingerprint, state="firing", rule="FilesystemFull", source="host-007", since=NOW, alert=found,
+    )
+    return Batch("alert-states", 0, range(1), [NOW], [found.fingerprint], [encode(state)])
+
+def ends():
+    return Batch("alerts", 0, range(1), [NOW], ["host-007"], [encode(alert(status="resolved", ends_at=to_rfc3339(NOW)))])
 
 def document(host, window):
     ratio = (host + window) % 100
@@ -41,6 +63,8 @@ async def main():
             await sink.write(Batch("aggregates", 0, range(500), [0.0] * 500, ["k"] * 500, values))
             print(f"\\x1b[32mlog line {window}\\x1b[0m", file=sys.stderr, flush=True)
             asked = (await asyncio.to_thread(sys.stdin.readline)).strip()
+            if asked in {"fires", "ends"}:
+                await sink.write(fires() if asked == "fires" else ends())
             if asked == "fail":
                 raise RuntimeError("as asked")
             if asked == "leave":
@@ -171,6 +195,25 @@ def test_the_terminal_is_given_back_after_an_error_and_where_nobody_closed_the_s
     assert terminal.finish() == {"fail": 1, "forget": 3}[ending]
     assert was_restored(terminal)
     assert (b"RuntimeError: as asked" in terminal.raw.rpartition(b"\x1b[?1049l")[2]) == (ending == "fail")
+
+
+@pytest.mark.slow
+def test_an_alert_stands_above_the_rows_in_red_while_it_fires_and_in_green_once_it_is_resolved(
+    opened: Callable[..., Terminal],
+) -> None:
+    terminal = opened(100, 24)
+    terminal.until(lambda lines: lines[2].startswith("host-"))
+    terminal.say("fires")
+    fires = terminal.until(lambda lines: "FilesystemFull" in lines[1])
+    assert fires[1].startswith("✖ critical  FilesystemFull  host-007 /var  for 3 min  /var of host-007 is 98.2 % full")
+    assert fires[2].split()[0] == "source"
+    assert terminal.screen.buffer[1][0].fg == "red"
+    terminal.say("ends")
+    ended = terminal.until(lambda lines: "resolved" in lines[1])
+    assert ended[1].startswith("✔ resolved  FilesystemFull  host-007 /var  after 3 min")
+    assert terminal.screen.buffer[1][0].fg == "green"
+    terminal.say("leave")
+    assert terminal.finish() == 0
 
 
 @pytest.mark.slow

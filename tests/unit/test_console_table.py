@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sinks.console.board import Board
+from sinks.console.firing import AlertBoard
 from sinks.console.settings import ConsoleSettings
 from sinks.console.table import LiveTable
 from sinks.row import Row
@@ -54,7 +55,7 @@ def window(
 def drawn(board: Board, clock: Clock, width: int = 120, height: int = 24, log: tuple[str, ...] = ()) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
     with console.capture() as captured:
-        console.print(LiveTable(board, clock).renderable(log), end="", height=height)
+        console.print(LiveTable(board, AlertBoard(0), clock).renderable(log), end="", height=height)
     return [line.rstrip() for line in captured.get().removesuffix("\n").split("\n")]
 
 
