@@ -5,7 +5,7 @@ from typing import Final
 from sinks.alertmanager.settings import AlertmanagerSettings
 from sinks.receivers import needing, receivers
 from virtpulse.clock import Clock
-from virtpulse.runtime.roles import Notifier, NotifierRole, NotifierSpec
+from virtpulse.runtime.roles import Notifier, NotifierRole, NotifierSpec, Repeats
 
 
 def _spec(settings: AlertmanagerSettings) -> NotifierSpec:
@@ -17,6 +17,7 @@ def _spec(settings: AlertmanagerSettings) -> NotifierSpec:
         interval=settings.group_interval,
         repeat=settings.repeat_interval,
         watchdog=settings.watchdog,
+        repeats=Repeats.TOLD,  # it takes what is not posted any more for resolved; a silence is not that
     )
 
 

@@ -79,7 +79,7 @@ def _quieten() -> None:
 
 
 def _why_not(scheme: str) -> str:
-    known = sorted(N_MGR.schemas())  # type: ignore[no-untyped-call] apprise types all but this
+    known = sorted(N_MGR.schemas())  # type: ignore[no-untyped-call] # apprise types all but this
     if scheme not in known:
         near = difflib.get_close_matches(scheme, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
