@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 FIRST: Final = 0.1  # seconds
 CAP: Final = 30.0  # seconds
+LONGEST: Final = 3_600.0  # seconds that anybody is left alone for, whatever they ask for
 REMINDER: Final = 300.0  # seconds between two log lines about the same failure
 
 _log = get_logger(__name__)
@@ -74,19 +75,21 @@ class FailureLog:
         self._since, self._failures = None, 0
 
 
-async def retrying(
+async def retrying(  # noqa: PLR0913, PLR0917 what `Context` has, what it is for, and what only some give
     call: Callable[[], Awaitable[T]],
     counters: Counters,
     stopping: asyncio.Event,
     clock: Clock,
     backoff: Backoff | None = None,
+    name: str = "",
 ) -> T:
     """Return what `call` returns, calling it again after each RetryableError for as long as it takes.
 
-    Once `stopping` is set, the pause ends, the call is made a last time, and its RetryableError is raised.
+    A pause lasts for as long as the other side asks for, an hour at most. Once `stopping` is set it ends, the call is made a last
+    time, and its RetryableError is raised. name: who fails, for the log; the role itself if it is empty.
     """
     pauses = backoff or Backoff()
-    failures = FailureLog(counters.role, clock)
+    failures = FailureLog(name or counters.role, clock)
     while True:
         try:
             result = await call()
@@ -95,7 +98,8 @@ async def retrying(
                 raise
             failures.failed(error)
             counters.retried += 1
+            asked = min(error.after, LONGEST)
         else:
             failures.over()
             return result
-        await pause(pauses.pause(), stopping, clock)
+        await pause(max(pauses.pause(), asked), stopping, clock)

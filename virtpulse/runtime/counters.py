@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass
 class Counters:
     """The counts of one role since it started; `lag` and `pending` are what they are now.
 
-    received: messages taken in, from the log or from the producer. sent: messages stored, or written by a sink.
+    received: messages taken in, from the log or from the producer. sent: messages stored, or written by a sink, or notifications
+    that a receiver took.
     refused: documents that nobody will take. late: documents that missed a window. retried: calls made again.
     replayed: messages read again to rebuild state. skipped: messages that retention took before they were read.
-    dropped: messages thrown away because a buffer was full.
-    lag: messages that wait in the log. pending: messages taken in whose outcome is not stored yet.
+    dropped: messages thrown away because a buffer was full. silenced, inhibited: alerts kept back from a receiver before it knew
+    of them, by a silence or by another alert.
+    lag: messages that wait in the log. pending: messages taken in whose outcome is not stored yet; of a notifier the groups of
+    alerts with news that is not told yet.
     """
 
     role: str
@@ -23,6 +26,8 @@ class Counters:
     replayed: int = 0
     skipped: int = 0
     dropped: int = 0
+    silenced: int = 0
+    inhibited: int = 0
     lag: int = 0
     pending: int = 0
 

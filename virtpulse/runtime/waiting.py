@@ -35,6 +35,16 @@ async def first_of(*works: Coroutine[Any, Any, object]) -> None:
         await cancelled(*tasks)
 
 
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Do all of `works`, each as a task of its own; where one fails, cancel the others and raise what it raised."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for work in works:
+                tasks.create_task(work)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
 async def cancelled(*tasks: asyncio.Future[Any], grace: float = GRACE) -> None:
     """Cancel those of `tasks` that still run and wait until they have ended, for at most `grace` seconds."""
     if not tasks:

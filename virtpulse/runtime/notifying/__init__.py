@@ -1,0 +1,1 @@
+"""Notifying: who is to be told of which alerts, when, and once."""

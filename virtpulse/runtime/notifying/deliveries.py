@@ -1,0 +1,117 @@
+"""Telling the receivers: each by a task of its own, in order, and again until it works; none holds up another one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+from virtpulse.errors import InvalidError, RefusedError, RetryableError
+from virtpulse.logs import get_logger
+from virtpulse.messages.alert import Alert
+from virtpulse.messages.codec import encode
+from virtpulse.messages.reading import WHOLE
+from virtpulse.runtime.backoff import retrying
+from virtpulse.runtime.context import Context
+from virtpulse.runtime.notifying.book import Book, Telling
+from virtpulse.runtime.notifying.groups import Group
+from virtpulse.runtime.outgoing import dead_letter
+from virtpulse.runtime.refusals import NEVER_STORED
+from virtpulse.runtime.roles import Notification, Notifier, Receiver
+from virtpulse.topics import ALERTS
+from virtpulse.transports.interface import Message, Outgoing
+
+ANSWER_WITHIN: Final = 60.0  # seconds of the loop's own clock; whoever takes longer is tried again
+
+_log = get_logger(__name__)
+
+
+class Due(NamedTuple):
+    """A group whose receiver is to be told, and the book that it is in."""
+
+    book: Book
+    group: Group
+
+
+class Told(NamedTuple):
+    """What a receiver was told, and the dead letters for what it refused."""
+
+    book: Book
+    telling: Telling
+    letters: Sequence[Outgoing]
+
+
+class Deliveries:
+    """A queue of groups for each receiver. What is told is composed anew for each attempt, as things are then.
+
+    `store` is called with what a receiver was told, before it is told anything else. Queues hold a group once at most.
+    """
+
+    def __init__(
+        self, notifier: Notifier, context: Context, receivers: Sequence[Receiver], store: Callable[[Told], Awaitable[None]]
+    ) -> None:
+        self._notifier = notifier
+        self._context = context
+        self._store = store
+        self._queues: dict[str, asyncio.Queue[Due | None]] = {receiver.name: asyncio.Queue() for receiver in receivers}
+        self.gave_up: RetryableError | None = None
+
+    def put(self, due: Due) -> None:
+        """Let a group's receiver be told."""
+        self._queues[due.group.receiver].put_nowait(due)
+
+    def close(self) -> None:
+        """Let each `serve` return once its queue is empty."""
+        for queue in self._queues.values():
+            queue.put_nowait(None)
+
+    async def serve(self, receiver: Receiver) -> None:
+        """Tell a receiver what is due, until `close`. Once the role is stopping, a failure ends it: `gave_up` is set then.
+
+        Raises FatalError.
+        """
+        queue = self._queues[receiver.name]
+        while (due := await queue.get()) is not None:
+            try:
+                told = await self._tell(receiver, due)
+            except RetryableError as error:
+                self.gave_up = error
+                return
+            if told is not None:
+                await self._store(told)
+            due.book.free(due.group)
+
+    async def _tell(self, receiver: Receiver, due: Due) -> Told | None:
+        context = self._context
+        return await retrying(
+            partial(self._attempt, due), context.counters, context.stopping, context.clock,
+            name=f"{context.counters.role} to {receiver.name}",
+        )  # fmt: skip
+
+    async def _attempt(self, due: Due) -> Told | None:
+        """Tell what there is to tell now, None if that is nothing. Raises RetryableError or FatalError."""
+        telling = due.book.compose(due.group, self._context.clock.time())
+        if telling is None:
+            return None
+        letters: Sequence[Outgoing] = ()
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self._notifier.send(telling.notification)
+        except TimeoutError as error:
+            msg = f"it did not answer within {ANSWER_WITHIN:g} s"
+            raise RetryableError(msg) from error
+        except RefusedError as error:
+            letters = self._letters(due.book, telling.notification, error)
+        else:
+            self._context.counters.sent += 1
+        return Told(due.book, telling, letters)
+
+    def _letters(self, book: Book, notification: Notification, error: RefusedError) -> list[Outgoing]:
+        counters, alerts = self._context.counters, notification.alerts
+        counters.refused += 1
+        _log.warning("a receiver refused a notification", role=counters.role, receiver=notification.receiver, error=str(error))
+        refused = [(alerts[index], reason) for index, reason in error.reasons.items() if 0 <= index < len(alerts)]
+        return [self._letter(book, alert, f"{notification.receiver}: {reason}") for alert, reason in refused]
+
+    def _letter(self, book: Book, alert: Alert, reason: str) -> Outgoing:
+        origin = Message(ALERTS, book.partition, NEVER_STORED, self._context.clock.time(), alert.fingerprint, encode(alert))
+        return dead_letter(origin, InvalidError(WHOLE, reason))

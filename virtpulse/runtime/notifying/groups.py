@@ -1,0 +1,213 @@
+"""One group of alerts as one receiver is told of it: what is news, what was told, and when it is to be told.
+
+There is no I/O here, and time is handed in.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from virtpulse.messages.alert import Alert
+from virtpulse.messages.moments import NEVER as NEVER_BEGUN
+from virtpulse.messages.moments import from_rfc3339
+from virtpulse.messages.notified import Notified
+from virtpulse.runtime.notifying.firing import Standing
+from virtpulse.runtime.notifying.muting import Kept
+from virtpulse.runtime.roles import Notification, Repeats
+
+NEVER: Final = math.inf
+
+_WORST_FIRST: Final = {"critical": 0, "warning": 1, "info": 2}
+
+Keeps = Callable[[Standing], Kept | None]
+
+
+class Pace(NamedTuple):
+    """How often a group is told of, in seconds; see `NotifierSpec`."""
+
+    wait: float
+    interval: float
+    repeat: float
+
+
+class Resolved(NamedTuple):
+    """A resolved alert that is not told yet, and its position on the alerts topic."""
+
+    alert: Alert
+    position: int
+
+
+class Group:
+    """What a receiver was told of a group, and what it is still to be told. Times in seconds since the epoch.
+
+    told: fingerprint to startsAt of what it believes to fire. last: when it was told last. until: the position before which
+    nothing is left to be told. resolved: what it is to be told of as resolved, by fingerprint; one that fires again is left out.
+    changed: when something of it changed last. listed: for when the book lists it. judged: by which version of the muting.
+    """
+
+    def __init__(self, receiver: str, labels: Mapping[str, str], pace: Pace, repeats: Repeats) -> None:
+        self.receiver = receiver
+        self.labels = labels
+        self.pace = pace
+        self.told: dict[str, str] = {}
+        self.last: float | None = None
+        self.until = 0
+        self.resolved: dict[str, Resolved] = {}
+        self.changed = 0.0
+        self.listed = NEVER
+        self.judged = 0
+        self._repeats = repeats
+        self._firing: dict[str, Standing] = {}
+        self._kept: set[str] = set()  # of what fires
+        self._held: dict[str, str] = {}  # fingerprint to startsAt of what was kept back before it was told
+        self._telling: dict[str, str] = {}  # the same of what it may know by now: a notification of it is under way
+        self._fresh: set[str] = set()  # what fires, is not kept back and was not told
+        self._news_since: float | None = None
+        self._resting = False  # all that could be repeated is kept back
+
+    def restore(self, notified: Notified, now: float) -> None:
+        """Take up what was told before."""
+        self.told = dict(notified.firing)
+        self.last = min(notified.time, now)
+        self.until = notified.until
+        self.changed = now
+
+    def fires(self, standing: Standing, kept: Kept | None, now: float) -> Kept | None:
+        """Take up an alert as it fires now; return why it is kept back, if that begins before it was told."""
+        name = standing.alert.fingerprint
+        self._firing[name] = standing
+        self.resolved.pop(name, None)
+        return self._judge(name, kept, now)
+
+    def ceases(self, name: str, now: float) -> None:
+        """Take note that the alert with this fingerprint does not fire any more; that it is resolved comes by itself."""
+        self._firing.pop(name, None)
+        self._kept.discard(name)
+        self._weigh(name, now)
+
+    def resolves(self, resolved: Resolved, now: float, *, heard: bool) -> bool:
+        """Take up a resolved alert; return whether the receiver is to be told.
+
+        It is, if it believes that the alert fires; else if it would have been told of that: `heard` says whether the alert was
+        neither kept back nor judged long after. An alert that fires again is told as that.
+        """
+        name, starts_at = resolved.alert.fingerprint, resolved.alert.starts_at
+        believed = self._telling.get(name) or self.told.get(name)
+        if resolved.position < self.until or name in self._firing:
+            return False
+        if believed is None and (not heard or _is_later(self._held.get(name, NEVER_BEGUN), starts_at)):
+            return False
+        if believed is not None and believed != starts_at and _is_later(believed, starts_at):
+            return False
+        self.resolved[name] = resolved
+        self._begin_news(now)
+        self._touch(now)
+        return True
+
+    def judge(self, keeps: Keeps, now: float) -> list[Kept]:
+        """Judge anew what is kept back; return why, for each alert for which that begins before it was told."""
+        begun = [self._judge(name, keeps(standing), now) for name, standing in self._firing.items()]
+        return [kept for kept in begun if kept is not None]
+
+    @property
+    def keeps_back(self) -> bool:
+        """Whether something that fires was kept back when it was judged last."""
+        return bool(self._kept)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something that the receiver is to be told of and was not."""
+        return bool(self._fresh or self.resolved)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing fires, and nothing is left to be told."""
+        return not (self._firing or self.told or self.resolved)
+
+    def due(self, pace: Pace) -> float:
+        """Return when to tell the receiver: of news after `wait`, and `interval` after it was told last; else after `repeat`."""
+        last = -NEVER if self.last is None else self.last
+        if self._news_since is not None:
+            return max(self._news_since + pace.wait, last + pace.interval)
+        repeats = self.last is not None and self._firing and self.told and not self._resting
+        return last + pace.repeat if repeats else NEVER
+
+    def compose(self, now: float) -> Notification | None:
+        """Return what is to be told now; None if there is no news, and nothing to be repeated or not yet."""
+        firing = [standing.alert for name, standing in self._firing.items() if self._is_told_of(name)]
+        news = frozenset(self._fresh | self.resolved.keys())
+        if not news and (not firing or self.due(self.pace) > now):
+            self._resting = not firing
+            return None
+        self._news_since = None
+        self._telling = {alert.fingerprint: alert.starts_at for alert in firing}
+        resolved = [resolved.alert for resolved in self.resolved.values()]
+        return Notification(self.receiver, self.labels, [*sorted(firing, key=_rank), *sorted(resolved, key=_rank)], news)
+
+    def tell(self, notification: Notification, until: int, now: float) -> None:
+        """Take note that the receiver was told, of all changes before the position `until`."""
+        for alert in notification.alerts:
+            name = alert.fingerprint
+            if alert.status == "firing":
+                self.told[name] = alert.starts_at
+                self._held.pop(name, None)
+            else:
+                self.told.pop(name, None)
+                if name in self.resolved and self.resolved[name].alert is alert:
+                    del self.resolved[name]
+            self._weigh(name, now)
+        self._telling = {}
+        self.last = now
+        self.until = max(self.until, until)
+        if self.has_news:  # it came while this was under way
+            self._begin_news(now)
+
+    def forget(self) -> bool:
+        """Forget what the receiver believes to fire, but neither fires nor is left to be told; return whether there was any."""
+        lost = self.told.keys() - self._firing.keys() - self.resolved.keys()
+        for name in lost:
+            del self.told[name]
+        return bool(lost)
+
+    def _judge(self, name: str, kept: Kept | None, now: float) -> Kept | None:
+        starts_at, held = self._firing[name].alert.starts_at, self._held.get(name)
+        (self._kept.discard if kept is None else self._kept.add)(name)
+        self._weigh(name, now)
+        if starts_at in {held, self.told.get(name), self._telling.get(name)}:
+            return None
+        if kept is not None:
+            self._held[name] = starts_at
+        elif held is not None:
+            del self._held[name]  # of an earlier time
+        return kept
+
+    def _weigh(self, name: str, now: float) -> None:
+        """Find out whether an alert is news."""
+        standing = self._firing.get(name)
+        if standing is None or name in self._kept or self.told.get(name) == standing.alert.starts_at:
+            self._fresh.discard(name)
+        elif name not in self._fresh:
+            self._fresh.add(name)
+            self._begin_news(now)
+        self._touch(now)
+
+    def _begin_news(self, now: float) -> None:
+        if self._news_since is None:
+            self._news_since = now
+
+    def _touch(self, now: float) -> None:
+        self.changed, self._resting = now, False
+        if not self.has_news:
+            self._news_since = None
+
+    def _is_told_of(self, name: str) -> bool:
+        return name not in self._kept or (self._repeats is Repeats.TOLD and name in self.told)
+
+
+def _is_later(moment: str, other: str) -> bool:
+    """Return whether `moment` is `other` or later, both RFC 3339."""
+    return moment == other or from_rfc3339(moment) > from_rfc3339(other)
+
+
+def _rank(alert: Alert) -> tuple[int, str, str]:
+    return _WORST_FIRST.get(alert.labels.get("severity", ""), 3), alert.starts_at, alert.fingerprint
