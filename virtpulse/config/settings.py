@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from virtpulse.logs import LogFormat, LogLevel
+from virtpulse.messages.inhibition import Inhibition
 from virtpulse.transports.local.settings import LocalSettings
 
 
@@ -35,9 +36,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What stands above and beside the tables of roles.
 
     transport: the URL of the log that all roles meet at. local: the table `[local]`, how a `local:` log keeps messages.
+    inhibit: the tables `[[inhibit]]`, which alerts no notifier tells of while others fire.
     """
 
     transport: str = msgspec.field(default_factory=default_transport)
     log: LogSettings = LogSettings()
     local: LocalSettings = LocalSettings()
     up: UpSettings = UpSettings()
+    inhibit: tuple[Inhibition, ...] = ()

@@ -85,7 +85,7 @@ class _Runner:
 
     async def _restored(self, number: int) -> Processor:
         processor = self._build(number)
-        for topic in self._spec.states:
+        for topic in (*self._spec.states, *self._spec.reads):
             async with closing_generator(self._context.transport.latest(topic, number), f"latest of {topic}") as latest:
                 async for batch in latest:
                     processor.restore(batch)

@@ -1,7 +1,7 @@
-"""Running a producer: what it yields is encoded, buffered while the transport is away, and published."""
+"""Running what yields messages, as a producer: they are buffered while the transport is away, and published."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -22,13 +22,28 @@ WORKS_AFTER: Final = 30.0  # seconds without a failure
 _log = get_logger(__name__)
 
 
-async def produce(producer: Producer, context: Context) -> None:
-    """Publish what `producer` yields until it ends or is stopped; what is buffered then gets a last try.
+Yielding = Callable[[], AsyncGenerator[Sequence[Outgoing], None]]
 
-    A producer that fails is started again with back-off. Raises FatalError, and RetryableError if the last try fails.
+
+async def produce(producer: Producer, context: Context) -> None:
+    """Publish the samples of `producer`, as `publish` does."""
+
+    async def messages() -> AsyncGenerator[Sequence[Outgoing], None]:
+        async with closing_generator(producer.samples(), context.counters.role) as looks:
+            async for samples in looks:
+                yield sample_messages(samples)
+
+    await publish(messages, context)
+
+
+async def publish(yielding: Yielding, context: Context) -> None:
+    """Publish what a generator yields until it ends or is stopped; what is buffered then gets a last try.
+
+    `yielding` makes the generator, and one that fails is made anew with back-off. Raises FatalError, and RetryableError if the
+    last try fails.
     """
     outbox = Outbox(context.counters)
-    collecting = asyncio.create_task(_collect_until_stopped(context, producer, outbox))
+    collecting = asyncio.create_task(_collect_until_stopped(context, yielding, outbox))
     try:
         await _deliver(context, outbox)
     finally:
@@ -37,19 +52,19 @@ async def produce(producer: Producer, context: Context) -> None:
         collecting.result()
 
 
-async def _collect_until_stopped(context: Context, producer: Producer, outbox: Outbox) -> None:
+async def _collect_until_stopped(context: Context, yielding: Yielding, outbox: Outbox) -> None:
     try:
-        await until_stopped(_supervise(context, producer, outbox), context.stopping)
+        await until_stopped(_supervise(context, yielding, outbox), context.stopping)
     finally:
         outbox.close()
 
 
-async def _supervise(context: Context, producer: Producer, outbox: Outbox) -> None:
-    """Run the producer, and again each time it fails, until it ends by itself."""
+async def _supervise(context: Context, yielding: Yielding, outbox: Outbox) -> None:
+    """Run the generator, and another each time it fails, until one ends by itself."""
     restarts = _Restarts(context)
     while True:
         try:
-            await _collect(context, producer, outbox, restarts.works)
+            await _collect(context, yielding, outbox, restarts.works)
         except RetryableError as error:
             await restarts.failed(error)
         except VirtpulseError:
@@ -60,10 +75,10 @@ async def _supervise(context: Context, producer: Producer, outbox: Outbox) -> No
             return
 
 
-async def _collect(context: Context, producer: Producer, outbox: Outbox, works: Callable[[], None]) -> None:
-    async with closing_generator(producer.samples(), context.counters.role) as looks:
-        async for samples in looks:
-            await outbox.put(sample_messages(samples))
+async def _collect(context: Context, yielding: Yielding, outbox: Outbox, works: Callable[[], None]) -> None:
+    async with closing_generator(yielding(), context.counters.role) as generator:
+        async for messages in generator:
+            await outbox.put(messages)
             works()
 
 
@@ -84,7 +99,7 @@ async def _publish(context: Context, messages: Sequence[Outgoing], outbox: Outbo
     try:
         await context.retrying(attempt)
     except RefusedError as error:
-        _log.warning("samples were refused and become dead letters", role=context.counters.role, error=str(error))
+        _log.warning("messages were refused and become dead letters", role=context.counters.role, error=str(error))
         context.counters.sent += len(messages) - len(error.reasons)
         letters = letters_for_outgoing(messages, error.reasons, context.clock.time(), context.counters)
         await _publish_letters(context, letters)

@@ -9,6 +9,7 @@ from virtpulse.logs import get_logger
 from virtpulse.runtime.closing import close, closing
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.following import Following
+from virtpulse.runtime.latest import take_latest, unseen
 from virtpulse.runtime.reading import Reading
 from virtpulse.runtime.refusals import letters_for_stored
 from virtpulse.runtime.roles import Sink, SinkSpec
@@ -23,31 +24,43 @@ _log = get_logger(__name__)
 async def feed(spec: SinkSpec, sink: Sink, context: Context, until: Until, ready: asyncio.Event | None = None) -> None:
     """Write the messages of `spec.inputs` to `sink` until it is stopped or drained.
 
-    With a group: what the group has not acknowledged yet, acknowledged once it is written. Without: what is new, or when
-    draining all that is there; `ready` is set once that is certain. Raises FatalError, and RetryableError if it is stopped
-    while something fails.
+    With a group: what the group has not acknowledged yet, acknowledged once it is written. Without: all that stands on
+    `spec.states`, and then what is new, there and on the inputs; or when draining all that is there. `ready` is set once nothing
+    that is written from then on is missed. Raises FatalError, and RetryableError if it is stopped while something fails.
     """
     await context.retrying(sink.start)
-    ready = ready or asyncio.Event()
     try:
-        if spec.group is None:
-            await _follow(context, spec, sink, until, ready)
-        else:
-            await _subscribe(context, spec, spec.group, sink, until, ready)
+        await write_all(spec, sink, context, until, ready or asyncio.Event())
     finally:
         await close(sink, spec.name)
 
 
+async def write_all(spec: SinkSpec, sink: Sink, context: Context, until: Until, ready: asyncio.Event) -> None:
+    """Write to a sink that was started, as `feed` does."""
+    if spec.group is None:
+        await _follow(context, spec, sink, until, ready)
+    else:
+        await _subscribe(context, spec, spec.group, sink, until, ready)
+
+
 async def _follow(context: Context, spec: SinkSpec, sink: Sink, until: Until, ready: asyncio.Event) -> None:
-    start = Start.BEGINNING if until is Until.DRAINED else Start.NOW
-    follower = await context.retrying(partial(context.transport.follow, spec.inputs, start))
+    drains = until is Until.DRAINED
+    topics = spec.inputs if drains else (*spec.inputs, *spec.states)  # what stands at the start is all that a drain shows
+    start = Start.BEGINNING if drains else Start.NOW
+    follower = await context.retrying(partial(context.transport.follow, topics, start))
     ready.set()
+
+    async def write(batch: Batch) -> None:
+        reasons = await _write(context, sink, batch)
+        context.counters.refused += len(reasons)
+
     async with closing(follower, f"reading of {spec.name}"):
-        following = Following(context, follower, spec.inputs, spec.batch)
+        stood = await take_latest(context, spec.states, write)
+        following = Following(context, follower, topics, spec.batch)
         await following.begin(until)
         while (batch := await following.next()) is not None:
-            reasons = await _write(context, sink, batch)
-            context.counters.refused += len(reasons)
+            if len(new := unseen(batch, stood)):
+                await write(new)
 
 
 async def _subscribe(  # noqa: PLR0913, PLR0917 what `feed` has, and the group by itself
