@@ -15,7 +15,7 @@ import msgspec
 import orjson
 import pytest
 
-from virtpulse.config.load import Origin, load
+from virtpulse.config.load import Configuration, Origin, load
 from virtpulse.config.settings import LogSettings, Settings, UpSettings
 from virtpulse.messages.reading import read_sample
 from virtpulse.messages.schema import schemas
@@ -137,13 +137,13 @@ def test_every_file_that_is_named_is_there() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     programs = re.findall(r"python (\S+\.py)", text)
     layout = re.findall(r"^((?:virtpulse|producers|processors|sinks|tests|benchmarks)/\S*)  ", text, re.MULTILINE)
-    assert len(layout) == 12
+    assert len(layout) == 13
     paths = re.findall(r"`((?:virtpulse|producers|processors|sinks|tests|benchmarks|docs)/[a-z_/.]*(?:\.py|/))`", text)
     assert [name for name in (*links, *programs, *layout, *paths) if not (ROOT / name).exists()] == []
 
 
 def kind_of(document: dict[str, object]) -> str:
-    marks = {"missed": "late", "reason": "deadletter", "end": "aggregate", "first": "source"}
+    marks = {"fingerprint": "alert", "missed": "late", "reason": "deadletter", "end": "aggregate", "first": "source"}
     return next((kind for mark, kind in marks.items() if mark in document), "sample")
 
 
@@ -157,7 +157,7 @@ def test_every_message_is_valid() -> None:
         if kind == "sample":
             read_sample(block.encode())
         assert page.name
-    assert kinds >= {"sample", "aggregate", "source", "late", "deadletter"}
+    assert kinds >= {"sample", "aggregate", "source", "late", "deadletter", "alert"}
 
 
 def test_ratios_in_the_examples_are_those_of_their_sums() -> None:
@@ -173,21 +173,26 @@ def test_ratios_in_the_examples_are_those_of_their_sums() -> None:
 
 def test_the_configuration_loads_and_names_every_setting_with_its_default(tmp_path: Path) -> None:
     path = tmp_path / "virtpulse.toml"
-    for page, block in blocks("toml"):
+    for _, block in blocks("toml"):
         path.write_text(block, encoding="utf-8")
         configuration = load(Origin(path), SETTINGS, {}, lifted=LIFTED)
-        if page.name != "README.md":
-            continue
-        written = tomllib.loads(block)
-        for section, roles in SETTINGS.items():
-            for name, settings in roles.items():
-                fields = {field.encode_name for field in msgspec.structs.fields(settings())}
-                above = {field for field, role in LIFTED.items() if role == (section, name)}
-                assert written[section][name].keys() == fields - above, (section, name)
-                defaults = msgspec.structs.asdict(settings()())
-                told = msgspec.structs.asdict(configuration.roles[section][name])
-                differing = [key for key in told if key not in above and list_or_value(told[key]) != list_or_value(defaults[key])]
-                assert differing in ([], ["hop"]), (section, name)
+        if "[local]" in block:
+            names_every_setting(block, configuration)
+
+
+def names_every_setting(block: str, configuration: Configuration) -> None:
+    """Check the block of defaults; what has no default stands in a comment."""
+    written = tomllib.loads(block)
+    for section, roles in SETTINGS.items():
+        for name, settings in roles.items():
+            defaults = msgspec.structs.asdict(settings()())
+            above = {field for field, role in LIFTED.items() if role == (section, name)}
+            named = {key for key, value in defaults.items() if value is None and re.search(rf"^#.*\b{key}\b", block, re.MULTILINE)}
+            fields = {field.encode_name for field in msgspec.structs.fields(settings())}
+            assert written[section][name].keys() | named == fields - above, (section, name)
+            told = msgspec.structs.asdict(configuration.roles[section][name])
+            differing = [key for key in told if key not in above and list_or_value(told[key]) != list_or_value(defaults[key])]
+            assert differing in ([], ["hop"]), (section, name)
 
 
 def test_the_configuration_names_every_setting_of_the_core_and_bounds_each_topic_as_by_default(tmp_path: Path) -> None:
