@@ -17,22 +17,34 @@ import msgspec
 from virtpulse.clock import Clock
 from virtpulse.config.load import Configuration, Lifted, SettingsTypes
 from virtpulse.errors import UsageError
+from virtpulse.messages.notified import is_told_by
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.counters import Counters
-from virtpulse.runtime.roles import Preview, ProcessorRole, ProducerRole, SinkRole
+from virtpulse.runtime.roles import BotRole, NotifierRole, NotifierSpec, Preview, ProcessorRole, ProducerRole, SinkRole
 from virtpulse.runtime.stages import Layer, Stage
 from virtpulse.runtime.until import Until
+from virtpulse.topics import ALERTS, NOTIFICATIONS
 from virtpulse.transports.interface import Transport
 from virtpulse.transports.open import open_transport
 
 Section = Literal["producers", "processors", "sinks"]
+AnySink = SinkRole[Any] | BotRole[Any] | NotifierRole[Any]
+Feeding = Callable[[Context, Until, asyncio.Event], Awaitable[None]]
+
+
+def _every(_key: str) -> bool:
+    return True
 
 
 class Group(NamedTuple):
-    """The topics that a group reads, and the compacted ones that hold its state."""
+    """The topics that a group reads, and the compacted ones that hold its state.
+
+    owns: whether the record with a key is of its state; others may keep theirs on the same topics.
+    """
 
     inputs: Sequence[str]
     states: Sequence[str] = ()
+    owns: Callable[[str], bool] = _every
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +91,36 @@ def _jsonl() -> SinkRole[Any]:
     return ROLE
 
 
+def _chat() -> NotifierRole[Any]:
+    from sinks.chat.role import ROLE
+
+    return ROLE
+
+
+def _webhook() -> NotifierRole[Any]:
+    from sinks.webhook.role import ROLE
+
+    return ROLE
+
+
+def _alertmanager() -> NotifierRole[Any]:
+    from sinks.alertmanager.role import ROLE
+
+    return ROLE
+
+
 _PRODUCERS: Final = {"host": _host}
 _PROCESSORS: Final = {"windows": _windows, "alerts": _alerts}
-_SINKS: Final = {"console": _console, "jsonl": _jsonl}
+_SINKS: Final[Mapping[str, Callable[[], AnySink]]] = {
+    "console": _console,
+    "jsonl": _jsonl,
+    "chat": _chat,
+    "webhook": _webhook,
+    "alertmanager": _alertmanager,
+}
 
 
-def _settings(role: Callable[[], ProducerRole[Any] | ProcessorRole[Any] | SinkRole[Any]]) -> type[msgspec.Struct]:
+def _settings(role: Callable[[], ProducerRole[Any] | ProcessorRole[Any] | AnySink]) -> type[msgspec.Struct]:
     return role().settings
 
 
@@ -143,7 +179,9 @@ def groups(configuration: Configuration) -> dict[str, Group]:
         found[spec.name] = Group(spec.inputs, spec.states)
     for name, sink in _SINKS.items():
         sink_spec = sink().spec(role_settings(configuration, "sinks", name))
-        if sink_spec.group is not None:
+        if isinstance(sink_spec, NotifierSpec):
+            found[sink_spec.name] = Group((ALERTS,), (NOTIFICATIONS,), partial(is_told_by, sink_spec.name))
+        elif sink_spec.group is not None:
             found[sink_spec.group] = Group(sink_spec.inputs)
     return found
 
@@ -176,17 +214,30 @@ def _processor_stage(deployment: Deployment, name: str) -> Stage:
 
 
 def _sink_stage(deployment: Deployment, name: str) -> Stage:
-    from virtpulse.runtime.sinking import feed
-
     settings = role_settings(deployment.configuration, "sinks", name)
-    role = _SINKS[name]()
-    sink = role.make(settings, deployment.clock)
+    feeding = _feeding(deployment, _SINKS[name](), settings)
     counters, ready = Counters(name), asyncio.Event()
 
     def run(stopping: asyncio.Event) -> Awaitable[None]:
-        return feed(role.spec(settings), sink, deployment.context(counters, stopping), deployment.until, ready)
+        return feeding(deployment.context(counters, stopping), deployment.until, ready)
 
     return Stage(name, Layer.SINK, counters, run, ready)
+
+
+def _feeding(deployment: Deployment, role: AnySink, settings: msgspec.Struct) -> Feeding:
+    """Make a sink, a bot or a notifier; return what runs it."""
+    if isinstance(role, NotifierRole):
+        from virtpulse.runtime.notifying.notifier import notify
+
+        inhibitions = deployment.configuration.settings.inhibit
+        return partial(notify, role.spec(settings), role.make(settings, deployment.clock), inhibitions)
+    if isinstance(role, BotRole):
+        from virtpulse.runtime.conversing import converse
+
+        return partial(converse, role.spec(settings), role.make(settings, deployment.clock))
+    from virtpulse.runtime.sinking import feed
+
+    return partial(feed, role.spec(settings), role.make(settings, deployment.clock))
 
 
 _STAGES: Final[Mapping[Section, Callable[[Deployment, str], Stage]]] = {

@@ -120,19 +120,19 @@ async def _reset(configuration: Configuration, name: str, group: wiring.Group, t
         subscription = await transport.subscribe(name, group.inputs)
         async with closing(subscription, f"subscription of {name}"):
             for partition, before in (await _own(subscription, name, set(targets))).items():
-                removals = await _removals(transport, group.states, partition)
+                removals = await _removals(transport, group, partition)
                 while len(removals) > _STEP:
                     await subscription.transfer(removals[:_STEP], Progress(partition, before))
                     del removals[:_STEP]
                 await subscription.transfer(removals, Progress(partition, targets[partition]))
 
 
-async def _removals(transport: Transport, states: Sequence[str], partition: int) -> list[Outgoing]:
+async def _removals(transport: Transport, group: wiring.Group, partition: int) -> list[Outgoing]:
     """Return what removes all state of a partition: with it, what is read again would be late for windows closed before."""
     removals: list[Outgoing] = []
-    for topic in states:
+    for topic in group.states:
         async with closing_generator(transport.latest(topic, partition), f"latest of {topic}") as batches:
-            removals += [Outgoing(topic, key, b"", partition) async for batch in batches for key in batch.keys]
+            removals += [Outgoing(topic, key, b"", partition) async for batch in batches for key in batch.keys if group.owns(key)]
     return removals
 
 
