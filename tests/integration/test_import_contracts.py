@@ -44,6 +44,7 @@ def _lint(tree: Path) -> subprocess.CompletedProcess[str]:
         ("virtpulse/runtime/wrong.py", "from aiokafka import AIOKafkaProducer", "Only the Kafka adapter imports aiokafka"),
         ("sinks/wrong.py", "import aiomqtt", "Only the MQTT adapter imports aiomqtt and paho"),
         ("producers/wrong.py", "import paho.mqtt.client", "Only the MQTT adapter imports aiomqtt and paho"),
+        ("sinks/console/wrong.py", "import nio", "Only sinks.matrix imports nio"),
         ("sinks/wrong.py", "import sqlite3", "Only the local adapter imports sqlite3"),
     ],
 )

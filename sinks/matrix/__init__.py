@@ -1,0 +1,1 @@
+"""A chat bot in rooms of a Matrix homeserver."""

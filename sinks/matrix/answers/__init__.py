@@ -1,0 +1,1 @@
+"""What the bot answers, as text: pure functions of what it remembers."""
