@@ -7,7 +7,7 @@ from typing import Final, Never
 import msgspec
 
 from processors.alerts.checks import AGGREGATE, Check, Checks, beyond, facts_hold, while_holds
-from processors.alerts.life import Course
+from processors.alerts.life import Course, Step
 from processors.alerts.register import Register
 from processors.alerts.rule import Rule
 from processors.alerts.sources import Sources
@@ -115,29 +115,30 @@ class AggregateJudge:
 
     def _go_on(self, standing: Standing, aggregate: Aggregate, monotonic: float) -> None:
         course, time = standing.course, aggregate.end
-        holds = self._holds(standing, aggregate)
+        holds, value = self._holds(standing, aggregate)
         if holds is None:
             step = course.misses(time, self._stale_after)
             self._register.apply(standing, step, time, "its metric is no longer reported")
             return
         standing.judged = monotonic
-        self._register.apply(standing, course.holds(time) if holds else course.ceases(time), time)
+        step = course.holds(time) if holds else course.ceases(time)
+        if step is not Step.NONE:
+            standing.value = value  # only what is written, as the next worker has no more than that
+        self._register.apply(standing, step, time)
 
-    def _holds(self, standing: Standing, aggregate: Aggregate) -> bool | None:
-        """Return whether the condition of an alert still holds, None where the aggregate does not say."""
+    def _holds(self, standing: Standing, aggregate: Aggregate) -> tuple[bool | None, float | None]:
+        """Return whether the condition of an alert still holds, None where the aggregate does not say; and the judged value."""
         rule = standing.rule
         if rule.statistic == "late":
-            standing.value = float(aggregate.late)
-            return beyond(rule, aggregate.late, standing.course)
+            return beyond(rule, aggregate.late, standing.course), float(aggregate.late)
         if not rule.metric:
-            return facts_hold(rule, aggregate.facts)
+            return facts_hold(rule, aggregate.facts), None
         for check, cells in self._checks_of(standing, aggregate):
             value = check.value(cells[standing.key])
             if value is None or (check.unless and check.unless in cells):
-                return None
-            standing.value = value
-            return beyond(rule, value, standing.course) and self._also(check, aggregate)
-        return None
+                break
+            return beyond(rule, value, standing.course) and self._also(check, aggregate), value
+        return None, None
 
     def _checks_of(self, standing: Standing, aggregate: Aggregate) -> Iterable[tuple[Check, Mapping[str, Cell]]]:
         """Yield the check of a standing alert with the cells that it looks at; nothing where its metric is not there."""

@@ -63,7 +63,7 @@ class Course:
         back, self.missing = self.missing is not None, None
         begins = self.recovering is None
         if self.recovering is None:
-            self.recovering = time
+            self.recovering = max(time, self.fired)  # what is older than its firing does not end it
         if time - self.recovering >= self.lasting:
             return Step.RESOLVED
         return Step.CHANGED if begins or back else Step.NONE

@@ -130,7 +130,7 @@ class Register:
         standing = Standing(rule, state.source, state.view, state.key, _course(rule, state))
         standing.judged = monotonic
         standing.inhibited = None if state.inhibited is UNSET else state.inhibited
-        standing.value = _number(state)
+        standing.value = None if state.value is UNSET else state.value
         self._add(standing)
         self._mark_silence(standing)
 
@@ -175,7 +175,7 @@ class Register:
         ended: Alert = msgspec.structs.replace(
             state.alert,
             status="resolved",
-            ends_at=to_rfc3339(now),
+            ends_at=to_rfc3339(now if state.fired is UNSET else max(now, state.fired)),
             text=f"[resolved, its rule has changed or is gone] {state.rule}: {summary}",
         )
         self._outgoing.append(self._writer.message(state.source, ended))
@@ -233,13 +233,6 @@ def _course(rule: Rule, state: AlertState) -> Course:
     course.recovering = None if state.recovering is UNSET else state.recovering
     course.missing = None if state.missing is UNSET else state.missing
     return course
-
-
-def _number(state: AlertState) -> float | None:
-    try:
-        return None if state.alert is UNSET else float(state.alert.annotations["value"])
-    except (KeyError, ValueError):
-        return None
 
 
 def _refuse(field: str, reason: str) -> Never:

@@ -8,7 +8,7 @@ import msgspec
 
 from processors.alerts.absence import Absence
 from processors.alerts.checks import SAMPLE, Checks, beyond, facts_hold
-from processors.alerts.life import Course
+from processors.alerts.life import Course, Step
 from processors.alerts.register import Register
 from processors.alerts.rule import Rule
 from processors.alerts.sources import NO_FACTS, Source, Sources
@@ -154,11 +154,13 @@ class SampleJudge:
             return
         if standing.view != sample.view:
             return
-        standing.value = value
         if holds:
             standing.judged = monotonic
         course = standing.course
-        self._register.apply(standing, course.holds(sample.time) if holds else course.ceases(sample.time), sample.time)
+        step = course.holds(sample.time) if holds else course.ceases(sample.time)
+        if step is not Step.NONE:
+            standing.value = value  # only what is written, as the next worker has no more than that
+        self._register.apply(standing, step, sample.time)
 
     def _facts_of(self, sample: _Heard) -> Mapping[str, Fact]:
         raw = bytes(sample.facts)

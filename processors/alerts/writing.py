@@ -24,9 +24,9 @@ WATCHDOG: Final = "Watchdog"
 class Standing:
     """An alert that lives, pending or firing: of which rule and what, and where it is in its life.
 
-    view: whose samples are judged; others that report the same metric have no say while it lives. value: what was judged last,
-    None for a rule without a number. judged: when, by the worker's monotonic clock. inhibited: the fingerprint of what keeps it
-    back.
+    view: whose samples are judged; others that report the same metric have no say while it lives. value: what was judged when it
+    was written last, None for a rule without a number. judged: when, by the worker's monotonic clock. inhibited: the fingerprint
+    of what keeps it back.
     """
 
     __slots__ = ("course", "fingerprint", "inhibited", "judged", "key", "rule", "source", "value", "view")
@@ -72,10 +72,10 @@ class Writer:
 
     def resolved(self, standing: Standing, time: float, because: str, vm_id: str) -> Alert:
         """Return the alert as it ends at `time`; `because` says why where its condition does not."""
-        fired = standing.course.fired
-        lasted = lasting(time - (time if fired is None else fired))
-        mark = f"[resolved after {lasted}{', ' if because else ''}{because}]"
-        return self._alert(standing, "resolved", to_rfc3339(time), mark, vm_id)
+        began = _began(standing.course)
+        end = max(time, began)  # which a source's clock may have been ahead of
+        mark = f"[resolved after {lasting(end - began)}{', ' if because else ''}{because}]"
+        return self._alert(standing, "resolved", to_rfc3339(end), mark, vm_id)
 
     def message(self, source: str, alert: Alert) -> Outgoing:
         """Return the message that tells everybody."""
@@ -95,6 +95,7 @@ class Writer:
             fired=UNSET if course.fired is None else course.fired,
             recovering=UNSET if course.recovering is None else course.recovering,
             missing=UNSET if course.missing is None else course.missing,
+            value=UNSET if standing.value is None else standing.value,
             inhibited=UNSET if standing.inhibited is None else standing.inhibited,
             alert=UNSET if alert is None else alert,
         )
@@ -141,7 +142,7 @@ class Writer:
             status=status,
             labels=labels,
             annotations={name: text for name, text in about.items() if text},
-            starts_at=to_rfc3339(course.since if course.fired is None else course.fired),
+            starts_at=to_rfc3339(_began(course)),
             ends_at=end,
             fingerprint=standing.fingerprint,
             text=" ".join(f"{mark} {rule.name} {subject}".split()) + f": {summary}",
@@ -154,6 +155,10 @@ class Writer:
         values["source"] = harmless(standing.source)
         numbers = {"value": standing.value, "threshold": rule.threshold}
         return {**values, **{name: number for name, number in numbers.items() if number is not None}}
+
+
+def _began(course: Course) -> float:
+    return course.since if course.fired is None else course.fired
 
 
 def _plain_summary(standing: Standing) -> str:

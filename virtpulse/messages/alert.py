@@ -48,8 +48,9 @@ class AlertState(msgspec.Struct, gc=False, kw_only=True):
     version: of this form. state: pending, firing, or recovering (it fires on, though its condition holds no more).
     rule, source, view, key: what is judged; key is the metric's, empty for a rule without one. since: when the condition
     began to hold. fired, recovering: since when it is so. missing: since when windows come without that key. These are
-    seconds since the epoch, in the source's event time. inhibited: the fingerprint of the alert that keeps it back, so that it is
-    not on the alerts topic. alert: as it stands, unset while it is pending.
+    seconds since the epoch, in the source's event time. value: what was judged when this was written, unset for a rule without
+    a number. inhibited: the fingerprint of the alert that keeps it back, so that it is not on the alerts topic. alert: as it
+    stands, unset while it is pending.
     """
 
     fingerprint: str
@@ -62,6 +63,7 @@ class AlertState(msgspec.Struct, gc=False, kw_only=True):
     fired: float | UnsetType = UNSET
     recovering: float | UnsetType = UNSET
     missing: float | UnsetType = UNSET
+    value: float | UnsetType = UNSET
     inhibited: str | UnsetType = UNSET
     alert: Alert | UnsetType = UNSET
     version: int = STATE_VERSION
