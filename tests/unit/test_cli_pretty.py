@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from virtpulse.cli import pretty
-from virtpulse.cli.watch import Filter
+from virtpulse.cli.filters import Filter
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

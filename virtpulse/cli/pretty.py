@@ -1,6 +1,6 @@
 """A line for people of each kind of document."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,21 +22,22 @@ def aggregate_line(document: Mapping[str, Any]) -> str:
     return _line(document.get("end"), document, found)
 
 
-def source_line(document: Mapping[str, Any]) -> str:
-    """Return when a source was last seen, and how it ended if it did."""
-    state = f"ended: {document['ended']}" if document.get("ended") else f"since {_time(document.get('first'))}"
+def source_line(document: Mapping[str, Any], silent: Container[str] = ()) -> str:
+    """Return when a source was last seen, and how it ended if it did, or that it is one of those that are silent."""
+    state = "silent" if str(document.get("source")) in silent else f"since {local_time(document.get('first'))}"
+    state = f"ended: {document['ended']}" if document.get("ended") else state
     return _line(document.get("last"), document, [state])
 
 
 def dead_letter_line(document: Mapping[str, Any]) -> str:
     """Return where a dead letter came from, and what was wrong with it."""
     origin = f"{document.get('topic')} {document.get('partition')}:{document.get('position')}"
-    return printable(f"{_time(document.get('time'))}  {origin}  {document.get('field')}: {document.get('reason')}")
+    return printable(f"{local_time(document.get('time'))}  {origin}  {document.get('field')}: {document.get('reason')}")
 
 
 def _line(time: object, document: Mapping[str, Any], found: list[str]) -> str:
     view = f" ({document['view']})" if document.get("view") else ""
-    return printable(f"{_time(time)}  {document.get('source')}{view}  {'  '.join(found)}")
+    return printable(f"{local_time(time)}  {document.get('source')}{view}  {'  '.join(found)}")
 
 
 def _map(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -44,7 +45,8 @@ def _map(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _time(seconds: object) -> str:
+def local_time(seconds: object) -> str:
+    """Return seconds since the epoch as people here write them, `?` for what is no moment."""
     if not isinstance(seconds, (int, float)):
         return "?"
     try:
