@@ -1,47 +1,13 @@
 """The commands, in this process, on a real log: what they print, report and return."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
+from tests.commands import Run
 from virtpulse import __version__
-from virtpulse.cli.main import main
-
-
-class Result(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def documents(self) -> list[dict[str, Any]]:
-        """The JSON lines on standard output."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logs_as_before: None) -> None:  # noqa: ARG001 - it acts by being there
-    """Run in a folder of its own; leave logging as it was."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv("VIRTPULSE_CONFIG", raising=False)
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str) -> Result:
-        code = main(arguments)
-        return Result(code, *capfd.readouterr())
-
-    return call
 
 
 def sample(source: str, time: float, **metrics: tuple[float, float]) -> dict[str, Any]:
@@ -149,7 +115,7 @@ def test_check_says_what_would_run_and_with_what(run: Run, tmp_path: Path) -> No
     (report,) = result.documents
     assert (result.code, report["fault"], report["transport"]) == (0, None, "local:x.db")
     assert report["configuration"] == str(tmp_path / "virtpulse.toml")
-    assert report["up"] == {"producers": ["host"], "processors": ["windows"], "sinks": ["jsonl"]}
+    assert report["up"] == {"producers": ["host"], "processors": ["windows", "alerts"], "sinks": ["jsonl"]}
     assert report["settings"]["processors.windows"]["size"] == "90s"
 
 
@@ -194,7 +160,9 @@ def test_the_version_is_printed(run: Run) -> None:
     "command",
     [
         (), ("up",), ("run",), ("run", "producer"), ("run", "processor"), ("run", "sink"), ("watch",), ("publish", "samples"),
-        ("check",), ("schema",), ("sources", "list"), ("positions", "show"), ("positions", "reset"), ("version",),
+        ("check",), ("schema",), ("alerts", "list"), ("silence", "add"), ("silence", "list"), ("silence", "remove"),
+        ("sources", "list"), ("sources", "end"), ("sources", "forget"), ("positions", "show"), ("positions", "reset"),
+        ("version",),
     ],
 )  # fmt: skip
 def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> None:
@@ -218,6 +186,9 @@ def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> No
         (("watch", "sample"), "samples"),
         (("watch", "samples", "--count", "0"), "Must be >= 1"),
         (("watch", "samples", "--transprot", "local:x"), "--transport"),
+        (("watch", "samples", "--from", "yesterday"), '--from must be start, now or how long ago, as in 10m, got "yesterday"'),
+        (("watch", "samples", "--from", "-5m"), "--from must be start, now or how long ago"),
+        (("watch", "samples", "--all"), "--all goes with alerts, not with samples"),
         (("up", "--duration", "3"), '--duration must be a duration such as "10s"'),
         (("up", "--duration", "-5s"), '--duration must be a duration such as "10s"'),
         (("up", "--duration", "0s"), "--duration must be above 0"),

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -124,6 +125,45 @@ def test_on_a_terminal_documents_are_lines_for_people(spawn: Spawn) -> None:
     assert b"a  x 25.0 %\r\n" in os.read(ours, 10_000)
     os.close(ours)
     os.close(theirs)
+
+
+RULES = """
+[[rules]]
+name = "AppBroken"
+on = "sample"
+facts = { "app.state" = "broken" }
+severity = "critical"
+summary = "the application of {source} is broken"
+"""
+
+
+@pytest.mark.slow
+def test_an_alert_goes_from_one_process_to_the_others_until_its_source_ends(spawn: Spawn, tmp_path: Path) -> None:
+    (tmp_path / "virtpulse.toml").write_text(RULES, encoding="utf-8")
+    spawn("run", "processor", "windows")
+    spawn("run", "processor", "alerts")
+    wait_for(tmp_path / "state" / "virtpulse" / "virtpulse.db")
+    watching = spawn("watch", "alerts", "--json", "--from", "1m", "--source", "kvm-07/web-3")
+    broken = f'{{"source": "kvm-07/web-3", "time": {time.time()}, "facts": {{"app.state": "broken"}}}}\n'
+    spawn("publish", "samples", stdin=subprocess.PIPE).communicate(broken.encode(), timeout=_WAIT)
+    fired = json.loads(lines_of(watching, 1)[0])
+    assert (fired["status"], fired["labels"]["alertname"]) == ("firing", "AppBroken")
+    (state,) = map(json.loads, said_by(spawn("alerts", "list")))
+    assert (state["state"], state["fingerprint"]) == ("firing", fired["fingerprint"])
+    (silence,) = map(json.loads, said_by(spawn("silence", "add", "vm=web-3", "--for", "1h")))
+    assert [json.loads(line)["id"] for line in said_by(spawn("silence", "list"))] == [silence["id"]]
+    assert len(said_by(spawn("watch", "sources", "--from", "start", "--count", "1"))) == 1
+    assert len(said_by(spawn("sources", "end", "kvm-07"))) == 1
+    resolved = json.loads(lines_of(watching, 1)[0])
+    assert (resolved["status"], resolved["fingerprint"]) == ("resolved", fired["fingerprint"])
+    assert said_by(spawn("alerts", "list")) == []
+
+
+def said_by(child: subprocess.Popen[bytes]) -> list[bytes]:
+    """Return the lines of standard output of a command that ends well."""
+    out, err = child.communicate(timeout=_WAIT)
+    assert child.returncode == 0, err
+    return out.splitlines()
 
 
 def test_completion_is_installed_and_knows_the_commands(spawn: Spawn, tmp_path: Path) -> None:

@@ -48,15 +48,15 @@ def configured(common: Common, options: Mapping[str, str] | None = None) -> Conf
     return configuration
 
 
-def to_duration(text: str) -> Duration:
+def to_duration(text: str, option: str = "--duration") -> Duration:
     """Read the value of an option such as `--duration 30s`. Raises UsageError."""
     try:
         duration = Duration.parse(text)
     except ValueError as error:
-        msg = f"--duration {error}"
+        msg = f"{option} {error}"
         raise UsageError(msg) from error
     if not duration:
-        msg = f'--duration must be above 0, got "{text}"'
+        msg = f'{option} must be above 0, got "{text}"'
         raise UsageError(msg)
     return duration
 

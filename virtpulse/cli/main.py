@@ -19,7 +19,7 @@ DONE: Final = 0
 FAILED: Final = 1
 WRONG_USAGE: Final = 2
 
-_COMMANDS: Final = ("up", "run", "watch", "publish", "sources", "positions", "check", "schema", "version")
+_COMMANDS: Final = ("up", "run", "watch", "publish", "alerts", "silence", "sources", "positions", "check", "schema", "version")
 _HELP: Final = """Live ratios of machines: how much of each resource is in use, how well it performs, how often it fails.
 
 Start with `virtpulse up`. Each command explains itself, with examples: `virtpulse watch --help`.

@@ -22,7 +22,7 @@ DEAD_LETTER_BYTES: Final = 1_000
 MAX_LABELS: Final = 64  # of an alert, and of its annotations
 MAX_LABEL_CHARS: Final = 1_000
 MAX_TEXT_CHARS: Final = 10_000  # of an annotation, a reason or a line
-MAX_MATCHERS: Final = 32
+MAX_MATCHERS: Final = 50
 MAX_MATCHER_CHARS: Final = 300
 MAX_ID_CHARS: Final = 64
 
