@@ -109,6 +109,12 @@ def _alertmanager() -> NotifierRole[Any]:
     return ROLE
 
 
+def _matrix() -> BotRole[Any]:
+    from sinks.matrix.role import ROLE
+
+    return ROLE
+
+
 _PRODUCERS: Final = {"host": _host}
 _PROCESSORS: Final = {"windows": _windows, "alerts": _alerts}
 _SINKS: Final[Mapping[str, Callable[[], AnySink]]] = {
@@ -117,6 +123,7 @@ _SINKS: Final[Mapping[str, Callable[[], AnySink]]] = {
     "chat": _chat,
     "webhook": _webhook,
     "alertmanager": _alertmanager,
+    "matrix": _matrix,
 }
 
 
