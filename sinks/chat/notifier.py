@@ -1,5 +1,6 @@
 """Telling people of alerts in chats."""
 
+import asyncio
 from collections.abc import Hashable
 
 from sinks.chat.message import compose
@@ -35,8 +36,9 @@ class ChatNotifier:
 
     async def close(self) -> None:
         """Let go of the services."""
-        for service in self._services.values():
-            await service.close()
+        async with asyncio.TaskGroup() as group:  # side by side, as each may wait for a call that does not return
+            for service in self._services.values():
+                group.create_task(service.close())
 
 
 def _about(notification: Notification) -> Hashable:

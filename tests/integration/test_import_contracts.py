@@ -45,6 +45,7 @@ def _lint(tree: Path) -> subprocess.CompletedProcess[str]:
         ("sinks/wrong.py", "import aiomqtt", "Only the MQTT adapter imports aiomqtt and paho"),
         ("producers/wrong.py", "import paho.mqtt.client", "Only the MQTT adapter imports aiomqtt and paho"),
         ("sinks/console/wrong.py", "import nio", "Only sinks.matrix imports nio"),
+        ("sinks/console/wrong.py", "import apprise", "Only sinks.chat imports apprise"),
         ("sinks/wrong.py", "import sqlite3", "Only the local adapter imports sqlite3"),
     ],
 )
