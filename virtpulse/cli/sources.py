@@ -91,7 +91,7 @@ def end(
 
     Args:
         sources: Which ones; patterns with * and ? are allowed.
-        as_: Why.
+        as_: Why; without it they were stopped.
         json: Print the samples that say so as JSON lines; by itself where standard output is no terminal.
         common: The options of every command.
     """
