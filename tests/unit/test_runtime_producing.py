@@ -79,6 +79,15 @@ async def test_a_producer_that_raises_is_started_again_ever_more_slowly(
     assert producer.closed == 21
 
 
+async def test_a_producer_whose_other_side_asks_for_a_pause_gets_it(
+    memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock"
+) -> None:
+    transport, begun = memory_transport(fake_clock), fake_clock.time()
+    producer = Ticking(fake_clock, [RetryableError("asked too often", after=200.0), None])
+    await fake_clock.drive(produce(producer, Context(transport, Counters("host"), asyncio.Event(), fake_clock)))
+    assert 200 <= fake_clock.time() - begun < 210
+
+
 async def test_a_fatal_error_ends_the_role_after_what_is_buffered_was_published(
     memory_transport: "type[MemoryTransport]", fake_clock: "FakeClock"
 ) -> None:

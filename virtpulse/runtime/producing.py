@@ -7,7 +7,7 @@ from typing import Final
 
 from virtpulse.errors import RefusedError, RetryableError, VirtpulseError
 from virtpulse.logs import get_logger
-from virtpulse.runtime.backoff import Backoff, FailureLog
+from virtpulse.runtime.backoff import LONGEST, Backoff, FailureLog
 from virtpulse.runtime.closing import closing_generator
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.outbox import Outbox
@@ -133,5 +133,6 @@ class _Restarts:
         """Log the failure if it is time, and wait until the producer should be started again."""
         self._failures.failed(error)
         self._context.counters.retried += 1
-        await pause(self._backoff.pause(), self._context.stopping, self._context.clock)
+        asked = min(error.after, LONGEST) if isinstance(error, RetryableError) else 0.0
+        await pause(max(self._backoff.pause(), asked), self._context.stopping, self._context.clock)
         self._started = self._context.clock.monotonic()
