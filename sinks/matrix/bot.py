@@ -86,7 +86,10 @@ class MatrixBot:
             raise RefusedError(refused)
 
     async def outgoing(self) -> AsyncGenerator[Sequence[Outgoing], None]:
-        """Listen and answer, and yield the silences to be published. Raises RetryableError while the homeserver is away."""
+        """Listen and answer, and yield the silences to be published, or none to say that the homeserver was heard.
+
+        Raises RetryableError while the homeserver is away.
+        """
         await self._home.connect()
         self._since = self._clock.monotonic() if self._since is None else self._since
         works: list[asyncio.Task[Any]] = [
@@ -96,9 +99,8 @@ class MatrixBot:
         ]
         try:
             while True:
-                while self._publishing:
-                    yield [self._publishing.popleft()]
                 self._wanted.clear()
+                yield self._published()
                 wanted = asyncio.create_task(self._wanted.wait())
                 works.append(wanted)
                 await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
@@ -138,10 +140,17 @@ class MatrixBot:
                 self._confirm(message.key, ended=not message.value)
         return refused
 
+    def _published(self) -> list[Outgoing]:
+        """Return what is to be published now."""
+        messages = list(self._publishing)
+        self._publishing.clear()
+        return messages
+
     async def _listen(self) -> None:
         while True:
             for said in await self._home.listen():
                 self._hear(said)
+            self._wanted.set()
 
     def _hear(self, said: Said) -> None:
         command = addressed(said.body, self._settings.prefix, self._settings.user, self._names())
