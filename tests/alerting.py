@@ -139,10 +139,10 @@ class AlertsWorker:
                 self.alerts.append(msgspec.json.decode(message.value, type=Alert))
             elif message.topic == DEADLETTERS:
                 self.letters.append(orjson.loads(message.value))
-            elif message.value:
-                self.states[message.key] = message.value
             else:
-                self.states.pop(message.key, None)
+                self.states.pop(message.key, None)  # what is written anew stands behind the others
+                if message.value:
+                    self.states[message.key] = message.value
 
 
 def _cell(name: str, cell: float | Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -150,7 +150,7 @@ class Absence:
 
     def _speaks(self, source: Source, time: float) -> None:
         present = self._register.of_source
-        for standing in [standing for standing in present(source.name).values() if standing.rule.on == "silence"]:
+        for standing in [standing for standing in self._register.each_of(source.name) if standing.rule.on == "silence"]:
             self._register.apply(standing, standing.course.ceases(time), time)
         source.silent = any(standing.rule.on == "silence" for standing in present(source.name).values())
 

@@ -57,8 +57,7 @@ class AggregateJudge:
             _refuse("start", f"must lie before end, got {aggregate.start:g} and {aggregate.end:g}")
         if source is not None and source.ended:
             return
-        standings = self._register.of_source(aggregate.source)
-        for standing in list(standings.values()) if standings else ():
+        for standing in self._register.each_of(aggregate.source):
             if standing.rule.on == "aggregate" and standing.view == (aggregate.view or ""):
                 self._go_on(standing, aggregate, monotonic)
         self._look(aggregate, monotonic)

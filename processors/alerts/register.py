@@ -69,6 +69,10 @@ class Register:
         sources = self._by_host.get(host_of(source))
         return NOTHING if sources is None else sources.get(source, NOTHING)
 
+    def each_of(self, source: str) -> list[Standing]:
+        """Return the alerts of a source, in an order that does not depend on who wrote their states, and when."""
+        return _in_order(self.of_source(source))
+
     def inhibits(self, host: str) -> bool:
         """Return whether the alerts of the host's guests are kept back."""
         return host in self._inhibitors
@@ -97,7 +101,7 @@ class Register:
 
     def end_source(self, source: str, time: float, because: str) -> None:
         """End all alerts of a source."""
-        for standing in list(self.of_source(source).values()):
+        for standing in self.each_of(source):
             self.apply(standing, standing.course.end(), time, because)
 
     def taken(self, now: float) -> list[Outgoing]:
@@ -160,8 +164,8 @@ class Register:
         self._remove(standing)
 
     def _release(self, host: str) -> None:
-        for standings in self._by_host.get(host, {}).values():
-            for standing in standings.values():
+        for _, standings in sorted(self._by_host.get(host, {}).items()):
+            for standing in _in_order(standings):
                 if standing.inhibited is not None and host not in self._inhibitors:
                     standing.inhibited = None
                     self._tell(standing)
@@ -204,6 +208,10 @@ class Register:
         if self._inhibitors.get(standing.source) == standing.fingerprint:
             del self._inhibitors[standing.source]
             self._returned.add(standing.source)
+
+
+def _in_order(standings: Mapping[Name, Standing]) -> list[Standing]:
+    return [standing for _, standing in sorted(standings.items())]
 
 
 def _read(message: Message) -> AlertState:

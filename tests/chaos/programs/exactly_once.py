@@ -14,110 +14,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
+from tests.chaos.programs.killing import COMMAND, Trial, kill_on_the_way
 from tests.chaos.programs.window_answer import differences, sort_and_group
 from tests.chaos.programs.window_log import Document, Plan, make_lines
-from virtpulse.clock import SystemClock
-from virtpulse.transports.interface import Transport
-from virtpulse.transports.open import open_transport
-
-_COMMAND: Final = (sys.executable, "-P", "-m", "virtpulse")
-_KILL_BATCH: Final = 200  # at most: small, so that there are many steps to be killed in
-_KILL_STEPS: Final = 60  # for each kill, at least: a fast worker makes several while it is watched and killed
-_FARTHEST: Final = 0.8  # of what is left: so much nearer to the end the worker might be done before it is killed
-_CLOSING_KILLS: Final = 5
-_START_WITHIN: Final = 120.0  # seconds
 
 
-class Trial:
-    """One log file in a folder, and the commands that use it."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder = folder
-        self.url = f"local:{folder / name}.db"
-
-    def publish(self, file: Path) -> None:
-        """Send the samples. Raises CalledProcessError."""
-        subprocess.run(
-            [*_COMMAND, "publish", "samples", file, "--transport", self.url], check=True, cwd=self.folder, capture_output=True
-        )
-
-    def worker(self, options: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start a worker that drains."""
-        command = [*_COMMAND, "run", "processor", "windows", "--drain", "--transport", self.url, *options]
-        return subprocess.Popen(command, cwd=self.folder, stderr=subprocess.DEVNULL)
-
-    def drain(self, options: Sequence[str]) -> None:
-        """Let a worker drain, undisturbed. Raises CalledProcessError."""
-        worker = self.worker(options)
-        if worker.wait() != 0:
-            raise subprocess.CalledProcessError(worker.returncode, worker.args)
-
-    def watch(self, topic: str) -> list[bytes]:
-        """Return all documents of a topic. Raises CalledProcessError."""
-        command = [*_COMMAND, "watch", topic, "--from", "start", "--drain", "--json", "--transport", self.url]
-        return subprocess.run(command, check=True, cwd=self.folder, capture_output=True).stdout.splitlines()
+def publish(trial: Trial, file: Path) -> None:
+    """Send the samples. Raises CalledProcessError."""
+    subprocess.run(
+        [*COMMAND, "publish", "samples", file, "--transport", trial.url], check=True, cwd=trial.folder, capture_output=True
+    )
 
 
-async def kill_on_the_way(trial: Trial, plan: Plan, draw: random.Random) -> Counter[str]:
-    """Kill `plan.kills` workers on their way, then some as they close the last windows; return how many died at what."""
-    transport = open_transport(trial.url, SystemClock())
-    await transport.start()
-    died: Counter[str] = Counter()
-    end = (await transport.ends("samples"))[0]
-    options = plan.settings(min(_KILL_BATCH, max(1, end // (_KILL_STEPS * plan.kills))))
-    try:
-        while died["closing"] < _CLOSING_KILLS:
-            left = plan.kills - died["starting"] - died["processing"]
-            worker = trial.worker(options)
-            try:
-                moment = await _dangerous_moment(transport, worker, end, left, draw)
-            finally:
-                worker.kill()
-                code = worker.wait()
-            if code >= 0:
-                break
-            died[moment] += 1
-    finally:
-        await transport.close()
-    trial.drain(options)
-    return died
-
-
-async def _dangerous_moment(
-    transport: Transport, worker: subprocess.Popen[bytes], end: int, left: int, draw: random.Random
-) -> str:
-    """Return, with its name, when the worker is to be killed; `left`: how many are to be killed on the way."""
-    at = await _position(transport)
-    if left <= 0:
-        await _until_position(transport, worker, end)
-        await asyncio.sleep(draw.random() * 0.02)
-        return "closing"
-    if draw.random() < 0.2:
-        await asyncio.sleep(draw.random() * 0.6)
-        return "starting"
-    target = at + draw.random() * 2 * (end - at) / (left + 1)
-    await _until_position(transport, worker, min(target, at + _FARTHEST * (end - at)))
-    await asyncio.sleep(draw.random() * 0.005)
-    return "processing"
-
-
-async def _until_position(transport: Transport, worker: subprocess.Popen[bytes], target: float) -> None:
-    until = time.monotonic() + _START_WITHIN
-    while worker.poll() is None and await _position(transport) < target:
-        if time.monotonic() > until:
-            msg = f"the worker did not reach {target} within {_START_WITHIN:g} s"
-            raise TimeoutError(msg)
-        await asyncio.sleep(0.002)
-
-
-async def _position(transport: Transport) -> int:
-    positions = await transport.positions("windows")
-    return max((position.following for position in positions.values()), default=0)
+def watch(trial: Trial, topic: str) -> list[bytes]:
+    """Return all documents of a topic. Raises CalledProcessError."""
+    command = [*COMMAND, "watch", topic, "--from", "start", "--drain", "--json", "--transport", trial.url]
+    return subprocess.run(command, check=True, cwd=trial.folder, capture_output=True).stdout.splitlines()
 
 
 def attempt(plan: Plan, folder: Path) -> tuple[Document, list[str]]:
@@ -126,12 +40,12 @@ def attempt(plan: Plan, folder: Path) -> tuple[Document, list[str]]:
     file = folder / "samples.jsonl"
     file.write_text("".join(f"{line[0] if len(line) == 1 else '[' + ','.join(line) + ']'}\n" for line in lines))
     answer = sort_and_group(lines, plan)
-    trial = Trial(folder, "killed")
-    trial.publish(file)
+    trial = Trial(folder, "killed", "windows", "samples")
+    publish(trial, file)
     begun = time.monotonic()
-    died = asyncio.run(kill_on_the_way(trial, plan, random.Random(plan.seed + 1)))
+    died = asyncio.run(kill_on_the_way(trial, plan.kills, plan.settings, random.Random(plan.seed + 1)))
     seconds = time.monotonic() - begun
-    aggregates, late = trial.watch("aggregates"), trial.watch("late")
+    aggregates, late = watch(trial, "aggregates"), watch(trial, "late")
     wrong = list(differences(answer, aggregates, late))
     on_the_way = died["starting"] + died["processing"]
     wrong += [] if on_the_way == plan.kills else [f"only {on_the_way} kills: the worker was done before"]
@@ -139,10 +53,10 @@ def attempt(plan: Plan, folder: Path) -> tuple[Document, list[str]]:
     counted += sum(len(json.loads(line)["missed"]) for line in late)
     wrong += [] if plan.hop < plan.size or counted == plan.samples else [f"{counted} samples counted or late"]
     for batch in plan.batches:
-        other = Trial(folder, f"batch-{batch}")
-        other.publish(file)
+        other = Trial(folder, f"batch-{batch}", "windows", "samples")
+        publish(other, file)
         other.drain(plan.settings(batch))
-        same = other.watch("aggregates") == aggregates and other.watch("late") == late
+        same = watch(other, "aggregates") == aggregates and watch(other, "late") == late
         wrong += [] if same else [f"batches of {batch} give other bytes"]
     figures: Document = {"samples": plan.samples, "messages": len(lines), "aggregates": len(aggregates), "late": len(late)}
     figures |= {"counted": counted, "kills": dict(died), "batches": plan.batches, "seconds_killing": round(seconds, 1)}
