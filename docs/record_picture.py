@@ -1,6 +1,8 @@
-"""Record the live table as a picture: `virtpulse up --json --duration 3m | python docs/record_picture.py docs/up.svg`.
+"""Record the live table as a picture.
 
-Takes aggregates from standard input, one document a line, and draws the table as it stands after the last one.
+`(virtpulse up --json --duration 3m; virtpulse alerts list --json) | python docs/record_picture.py docs/up.svg`
+
+Takes aggregates and what fires from standard input, one document a line, and draws the table as it stands after the last one.
 """
 
 # ruff: file-ignore[INP001] - a program, not a package
@@ -12,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import orjson
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
@@ -20,6 +23,8 @@ from sinks.console.board import Board
 from sinks.console.firing import AlertBoard
 from sinks.console.settings import ConsoleSettings
 from sinks.console.table import LiveTable
+from virtpulse.topics import ALERT_STATES
+from virtpulse.transports.interface import Batch
 
 _WIDTH: Final = 132
 _HEIGHT: Final = 34
@@ -83,10 +88,15 @@ class _At:
 
 
 def picture(documents: list[bytes]) -> str:
-    """Return the table that shows the aggregates `documents`, as SVG."""
-    board = Board(ConsoleSettings())
+    """Return the table that shows the aggregates and states of alerts in `documents`, as SVG."""
+    settings = ConsoleSettings()
+    board, alerts = Board(settings), AlertBoard(settings.alerts)
     newest = 0.0
     for document in documents:
+        if b'"fingerprint":' in document:
+            key = orjson.loads(document)["fingerprint"]
+            alerts.update(Batch(ALERT_STATES, 0, [0], [newest], [key], [document]), now=newest)
+            continue
         aggregate = read_aggregate(document)
         newest = max(newest, aggregate.end)
         board.update(aggregate, now=0.0)
@@ -99,7 +109,7 @@ def picture(documents: list[bytes]) -> str:
         color_system="standard",
         legacy_windows=False,
     )
-    console.print(LiveTable(board, AlertBoard(0), _At(newest + 1)).renderable(), end="")
+    console.print(LiveTable(board, alerts, _At(newest + 1)).renderable(), end="")
     drawn = console.export_svg(title="virtpulse up", theme=_THEME, code_format=_FORMAT, unique_id="up")
     return _TEXT.sub(_without_margin, drawn)
 

@@ -187,7 +187,8 @@ def names_every_setting(block: str, configuration: Configuration) -> None:
         for name, settings in roles.items():
             defaults = msgspec.structs.asdict(settings()())
             above = {field for field, role in LIFTED.items() if role == (section, name)}
-            named = {key for key, value in defaults.items() if value is None and re.search(rf"^#.*\b{key}\b", block, re.MULTILINE)}
+            without = [key for key, value in defaults.items() if value is None]
+            named = {key for key in without if re.search(rf"^#.*\b{key}\b", block, re.MULTILINE)}
             fields = {field.encode_name for field in msgspec.structs.fields(settings())}
             assert written[section][name].keys() | named == fields - above, (section, name)
             told = msgspec.structs.asdict(configuration.roles[section][name])

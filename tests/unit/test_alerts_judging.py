@@ -9,6 +9,7 @@ from virtpulse.messages.moments import NEVER
 from virtpulse.units import Duration
 
 CPU = "system.cpu.utilization"
+MEMORY = "system.memory.utilization"
 BUSY = Rule(name="Busy", metric=CPU, above=90, clear=80, for_=Duration(20), summary="{source} uses {value:.0f} %")
 AT_ONCE = Rule(name="Busy", metric=CPU, above=90)
 
@@ -147,8 +148,8 @@ def test_late_samples_can_be_counted() -> None:
 
 @pytest.mark.parametrize(
     ("second", "memory", "told"),
-    [(While(metric="system.memory.utilization", above=85), 90, True), (While(metric="system.memory.utilization", above=85), 80, False),
-     (While(metric="system.memory.utilization", above=85), None, False), (While(metric="no.such", above=0), 90, False),
+    [(While(metric=MEMORY, above=85), 90, True), (While(metric=MEMORY, above=85), 80, False),
+     (While(metric=MEMORY, above=85), None, False), (While(metric="no.such", above=0), 90, False),
      (While(statistic="whole", above=99), 90, True), (While(statistic="whole", above=100), 90, False)],
 )  # fmt: skip
 def test_a_second_condition_must_hold_too(second: While, memory: float | None, told: bool) -> None:  # noqa: FBT001 a case
