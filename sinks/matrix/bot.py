@@ -91,7 +91,9 @@ class MatrixBot:
         Raises RetryableError while the homeserver is away.
         """
         await self._home.connect()
-        self._since = self._clock.monotonic() if self._since is None else self._since
+        if self._since is None:
+            self._since = self._clock.monotonic()
+            _log.info("the bot listens", rooms=self._home.rooms, prefix=self._settings.prefix)
         works: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._answer()),

@@ -71,6 +71,11 @@ class Home:
         self._signed_in = False
         self.name = ""  # as people see it
 
+    @property
+    def rooms(self) -> int:
+        """How many of its rooms it is in."""
+        return len(self._rooms)
+
     async def connect(self) -> None:
         """Sign in, join the rooms, and find out where news begin; what is done already is not done again."""
         client = self._opened()
