@@ -16,7 +16,8 @@ sys.exit(code)
 """
 COMMAND = [sys.executable, "-c", TOLD]
 HEAVY = {
-    "aiohttp", "aiokafka", "aiomqtt", "fastapi", "jsonschema", "numpy", "paho", "pygments", "rich", "starlette", "uvicorn",
+    "PIL", "aiohttp", "aiokafka", "aiomqtt", "apprise", "fastapi", "jsonschema", "nio", "numpy", "paho", "pygments", "requests",
+    "rich", "starlette", "uvicorn",
 }  # fmt: skip
 
 
