@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from operator import attrgetter, itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from processors.alerts.life import Course
 from processors.alerts.rule import Rule, While
@@ -13,6 +13,7 @@ from virtpulse.messages.sample import Fact, Pair
 
 Cells = Mapping[str, Ratio] | Mapping[str, Timing]
 Value = Callable[[Any], float | None]
+T = TypeVar("T")
 
 
 class Statistics(NamedTuple):
@@ -84,6 +85,7 @@ class Checks:
                 self._globs.append(rule)
             else:
                 self._exact.setdefault(rule.metric, []).append(rule)
+        self._named: dict[str, Sequence[Rule]] = {}
         self._ratios: dict[str, Sequence[Check]] = {}
         self._timings: dict[str, Sequence[Check]] = {}
 
@@ -104,17 +106,27 @@ class Checks:
     def _compile(self, key: str, compiled: dict[str, Sequence[Check]], statistics: Statistics) -> Sequence[Check]:
         name, device = split_key(key)
         checks = []
-        for rule in (*self._exact.get(name, ()), *self._globs):
+        for rule in self._rules_on(name):
             value = statistics.values.get(rule.statistic or statistics.usual)
-            if value is None or not fnmatchcase(name, rule.metric):
-                continue
-            if rule.device and not (device and fnmatchcase(device, rule.device)):
+            if value is None or (rule.device and not (device and fnmatchcase(device, rule.device))):
                 continue
             checks.append(Check(rule, key, value, name if device and not rule.device else ""))
-        if len(compiled) >= _MOST_KEYS:
-            compiled.clear()
-        compiled[key] = checks
-        return checks
+        return _keep(compiled, key, checks)
+
+    def _rules_on(self, name: str) -> Sequence[Rule]:
+        """Return the rules on a metric; each glob is tried once for a name, however many devices there are."""
+        found = self._named.get(name)
+        if found is not None:
+            return found
+        globs = [rule for rule in self._globs if fnmatchcase(name, rule.metric)]
+        return _keep(self._named, name, [*self._exact.get(name, ()), *globs])
+
+
+def _keep(kept: dict[str, Sequence[T]], key: str, found: Sequence[T]) -> Sequence[T]:
+    if len(kept) >= _MOST_KEYS:
+        kept.clear()
+    kept[key] = found or ()
+    return found
 
 
 def beyond(rule: Rule, value: float, course: Course | None = None) -> bool:
