@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("virtpulse", "producers", "processors", "sinks")
-FOLDERS = (*PACKAGES, "tests", "benchmarks", "docs")
+FOLDERS = (*PACKAGES, "tests", "benchmarks", "docs", "examples")
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 MOST_LINES = 400
 MOST_LINES_OF_A_FUNCTION = 60
