@@ -20,6 +20,8 @@ from virtpulse.wording import lasting
 
 WATCHDOG: Final = "Watchdog"
 
+_USUAL: Final = (None, "ratio", "mean")  # statistics that a value is taken for where nothing is said
+
 
 class Standing:
     """An alert that lives, pending or firing: of which rule and what, and where it is in its life.
@@ -134,6 +136,7 @@ class Writer:
             "runbook_url": f"{self._runbook_base}{rule.runbook}" if rule.runbook else "",
             "value": "" if standing.value is None else f"{standing.value:.6g}",
             "threshold": "" if rule.threshold is None else f"{rule.threshold:.6g}",
+            "statistic": "" if rule.statistic in _USUAL else str(rule.statistic),
             "since": to_rfc3339(course.since),
             "vm_id": harmless(vm_id),
         }
