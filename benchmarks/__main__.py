@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from benchmarks import alert_latency, latency, local_log, many_sources, million, producer_cost, wake, window_engine
+from benchmarks import (
+    alert_latency,
+    alert_states,
+    alerts,
+    latency,
+    local_log,
+    many_sources,
+    million,
+    producer_cost,
+    wake,
+    window_engine,
+)
 from benchmarks.figures import Figure
 from benchmarks.table import show
 
@@ -17,6 +28,8 @@ _ALL: Final[dict[str, Callable[[], Iterator[Figure]]]] = {
     "local_log": local_log.measure,
     "million": million.measure,
     "latency": latency.measure,
+    "alerts": alerts.measure,
+    "alert_states": alert_states.measure,
     "alert_latency": alert_latency.measure,
     "wake": wake.measure,
     "producer_cost": producer_cost.measure,

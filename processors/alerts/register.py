@@ -10,10 +10,10 @@ from processors.alerts.checks import judges
 from processors.alerts.life import Course, Step
 from processors.alerts.rule import Rule
 from processors.alerts.sources import Sources
-from processors.alerts.writing import WATCHDOG, Standing, Writer, labels_of
+from processors.alerts.writing import WATCHDOG, Standing, Writer
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
-from virtpulse.messages.alert import STATE_VERSION, Alert, AlertState, fingerprint
+from virtpulse.messages.alert import STATE_VERSION, Alert, AlertState
 from virtpulse.messages.codec import decode
 from virtpulse.messages.moments import to_rfc3339
 from virtpulse.messages.reading import WHOLE
@@ -124,19 +124,26 @@ class Register:
             self.set_aside += 1
             self._outgoing.append(dead_letter(message, error))
             return
-        rule = self._rules.get(state.rule)
         if state.rule == WATCHDOG:
             self.watchdog_since = state.since
             return
-        if rule is None or not judges(rule, state.source, state.key) or not _is_of(state, rule):
+        standing = self._standing(state)
+        if standing is None:
             self._orphans.append(state)
             return
-        standing = Standing(rule, state.source, state.view, state.key, _course(rule, state))
         standing.judged = monotonic
         standing.inhibited = None if state.inhibited is UNSET else state.inhibited
         standing.value = None if state.value is UNSET else state.value
         self._add(standing)
         self._mark_silence(standing)
+
+    def _standing(self, state: AlertState) -> Standing | None:
+        """Return the alert of a record, None if its rule is gone, judges that no more, or has given it other labels since."""
+        rule = self._rules.get(state.rule)
+        if rule is None or not judges(rule, state.source, state.key):
+            return None
+        standing = Standing(rule, state.source, state.view, state.key, _course(rule, state))
+        return standing if standing.fingerprint == state.fingerprint else None
 
     def _fire(self, standing: Standing) -> None:
         host = host_of(standing.source)
@@ -228,11 +235,6 @@ def _read(message: Message) -> AlertState:
     if state.state != "pending" and (state.fired is UNSET or state.alert is UNSET):
         _refuse("alert", f"must be there, as fired must, where state is {state.state}")
     return state
-
-
-def _is_of(state: AlertState, rule: Rule) -> bool:
-    """Return whether the rule gives the alert the same labels as when the record was written."""
-    return fingerprint(labels_of(rule, state.source, state.key)) == state.fingerprint
 
 
 def _course(rule: Rule, state: AlertState) -> Course:
