@@ -114,6 +114,7 @@ class AlertsProcessor:
             for rule in self._rules:
                 if odd := odd_metric(rule):
                     _log.warning(f"a rule may never match: {odd}", rule=rule.name)
+            self._register.resume()
             self._absence.resume(self._clock.monotonic())
 
     def _output(self, taken: int | None) -> Output:

@@ -137,6 +137,11 @@ class Register:
         self._add(standing)
         self._mark_silence(standing)
 
+    def resume(self) -> None:
+        """Take note that all is restored: who keeps back the guests of a host may be gone with its rule, or its record."""
+        kept_back = {host_of(standing.source) for standing in self if standing.inhibited is not None}
+        self._returned |= kept_back - self._inhibitors.keys()
+
     def _standing(self, state: AlertState) -> Standing | None:
         """Return the alert of a record, None if its rule is gone, judges that no more, or has given it other labels since."""
         rule = self._rules.get(state.rule)

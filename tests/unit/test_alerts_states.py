@@ -76,6 +76,23 @@ def test_an_alert_whose_threshold_changed_is_judged_by_the_new_one() -> None:
     assert worker.told() == ["firing Busy web", "resolved Busy web"]
 
 
+def test_what_a_silent_host_kept_back_is_told_once_the_rule_of_its_silence_is_gone() -> None:
+    silent = Rule(name="HostSilent", on="silence", of="hosts", severity="critical")
+    worker = AlertsWorker([silent, CRASHED])
+    for _ in range(3):
+        worker.sample("kvm-07", interval=10.0)
+        worker.advance(10)
+    worker.advance(60)
+    worker.sample("kvm-07/web-3", facts={"vm.state": "crashed"})
+    assert worker.told() == ["firing HostSilent kvm-07"]
+    worker.configure([CRASHED])
+    worker.drain()
+    assert worker.told() == ["firing HostSilent kvm-07", "firing Crashed kvm-07/web-3", "resolved HostSilent kvm-07"]
+    worker.restart()
+    worker.drain()
+    assert len(worker.told()) == 3
+
+
 def test_what_was_pending_is_forgotten_with_its_rule_in_silence() -> None:
     worker = AlertsWorker([BUSY])
     busy(worker, 95)
