@@ -167,6 +167,8 @@ class Book:
 
     def _names(self, standing: Standing) -> Iterator[Name]:
         labels = standing.alert.labels
+        if standing.watchdog and not self._spec.watchdog:
+            return
         shared = _WATCHDOGS if standing.watchdog else tuple((name, labels[name]) for name in self._by if name in labels)
         for receiver in self._spec.receivers:
             if not receiver.match or matching(receiver.match, labels):

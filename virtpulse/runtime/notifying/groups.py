@@ -62,6 +62,7 @@ class Group:
         self._held: dict[str, str] = {}  # fingerprint to startsAt of what was kept back before it was told
         self._telling: dict[str, str] = {}  # the same of what it may know by now: a notification of it is under way
         self._fresh: set[str] = set()  # what fires, is not kept back and was not told
+        self._expected: set[str] = set()  # what was that and fires no more; that it is resolved is on its way
         self._news_since: float | None = None
         self._resting = False  # all that could be repeated is kept back
 
@@ -77,12 +78,17 @@ class Group:
         name = standing.alert.fingerprint
         self._firing[name] = standing
         self.resolved.pop(name, None)
+        self._expected.discard(name)
         return self._judge(name, kept, now)
 
     def ceases(self, name: str, now: float) -> None:
         """Take note that the alert with this fingerprint does not fire any more; that it is resolved comes by itself."""
-        self._firing.pop(name, None)
+        standing = self._firing.pop(name, None)
+        if standing is not None and standing.inhibited:
+            self._held.pop(name, None)  # nobody will say that it is resolved
         self._kept.discard(name)
+        if name in self._fresh:
+            self._expected.add(name)
         self._weigh(name, now)
 
     def resolves(self, resolved: Resolved, now: float, *, heard: bool) -> bool:
@@ -91,18 +97,16 @@ class Group:
         It is, if it believes that the alert fires; else if it would have been told of that: `heard` says whether the alert was
         neither kept back nor judged long after. An alert that fires again is told as that.
         """
-        name, starts_at = resolved.alert.fingerprint, resolved.alert.starts_at
-        believed = self._telling.get(name) or self.told.get(name)
-        if resolved.position < self.until or name in self._firing:
-            return False
-        if believed is None and (not heard or _is_later(self._held.get(name, NEVER_BEGUN), starts_at)):
-            return False
-        if believed is not None and believed != starts_at and _is_later(believed, starts_at):
-            return False
-        self.resolved[name] = resolved
-        self._begin_news(now)
+        name = resolved.alert.fingerprint
+        wanted = resolved.position >= self.until and name not in self._firing and self._wants(resolved.alert, heard=heard)
+        if wanted:
+            self.resolved[name] = resolved
+            self._begin_news(now)
+        if name in self._held and _is_later(resolved.alert.starts_at, self._held[name]):
+            del self._held[name]
+        self._expected.discard(name)
         self._touch(now)
-        return True
+        return wanted
 
     def judge(self, keeps: Keeps, now: float) -> list[Kept]:
         """Judge anew what is kept back; return why, for each alert for which that begins before it was told."""
@@ -117,12 +121,12 @@ class Group:
     @property
     def has_news(self) -> bool:
         """Whether there is something that the receiver is to be told of and was not."""
-        return bool(self._fresh or self.resolved)
+        return bool(self._fresh or self.resolved or self._expected)
 
     @property
     def over(self) -> bool:
         """Whether nothing fires, and nothing is left to be told."""
-        return not (self._firing or self.told or self.resolved)
+        return not (self._firing or self.told or self.has_news)
 
     def due(self, pace: Pace) -> float:
         """Return when to tell the receiver: of news after `wait`, and `interval` after it was told last; else after `repeat`."""
@@ -136,10 +140,11 @@ class Group:
         """Return what is to be told now; None if there is no news, and nothing to be repeated or not yet."""
         firing = [standing.alert for name, standing in self._firing.items() if self._is_told_of(name)]
         news = frozenset(self._fresh | self.resolved.keys())
+        self._expected.clear()
+        self._news_since = None
         if not news and (not firing or self.due(self.pace) > now):
             self._resting = not firing
             return None
-        self._news_since = None
         self._telling = {alert.fingerprint: alert.starts_at for alert in firing}
         resolved = [resolved.alert for resolved in self.resolved.values()]
         return Notification(self.receiver, self.labels, [*sorted(firing, key=_rank), *sorted(resolved, key=_rank)], news)
@@ -169,16 +174,20 @@ class Group:
             del self.told[name]
         return bool(lost)
 
+    def _wants(self, alert: Alert, *, heard: bool) -> bool:
+        believed = self._telling.get(alert.fingerprint) or self.told.get(alert.fingerprint)
+        if believed is not None:
+            return believed == alert.starts_at or not _is_later(believed, alert.starts_at)
+        return heard and not _is_later(self._held.get(alert.fingerprint, NEVER_BEGUN), alert.starts_at)
+
     def _judge(self, name: str, kept: Kept | None, now: float) -> Kept | None:
-        starts_at, held = self._firing[name].alert.starts_at, self._held.get(name)
+        starts_at = self._firing[name].alert.starts_at
         (self._kept.discard if kept is None else self._kept.add)(name)
         self._weigh(name, now)
-        if starts_at in {held, self.told.get(name), self._telling.get(name)}:
+        if starts_at in {self._held.get(name), self.told.get(name), self._telling.get(name)}:
             return None
         if kept is not None:
             self._held[name] = starts_at
-        elif held is not None:
-            del self._held[name]  # of an earlier time
         return kept
 
     def _weigh(self, name: str, now: float) -> None:
