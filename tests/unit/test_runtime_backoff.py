@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from virtpulse.errors import FatalError, RetryableError
-from virtpulse.runtime.backoff import CAP, FIRST, Backoff, retrying
+from virtpulse.runtime.backoff import CAP, FIRST, LONGEST, Backoff, retrying
 from virtpulse.runtime.counters import Counters
 
 if TYPE_CHECKING:
@@ -82,3 +82,16 @@ async def test_a_stop_ends_the_pause_with_one_last_try(fake_clock: "FakeClock") 
     with pytest.raises(RetryableError):
         await running
     assert call.calls == calls + 1
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(100.0, 100.0), (1e9, LONGEST)])
+async def test_whoever_asks_to_be_left_alone_is_but_not_for_ever(fake_clock: "FakeClock", asked: float, waited: float) -> None:
+    errors = [RetryableError("too many requests", after=asked)]
+
+    async def call() -> None:
+        if errors:
+            raise errors.pop()
+
+    began = fake_clock.time()
+    await fake_clock.drive(retrying(call, Counters("role"), asyncio.Event(), fake_clock))
+    assert fake_clock.time() - began == pytest.approx(waited)
