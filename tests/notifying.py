@@ -25,7 +25,13 @@ SPEC = NotifierSpec("chat", (OPS,), ("host",), wait=3.0, interval=20.0, repeat=6
 
 def firing_state(one: Alert, *, inhibited: bool = False, rule: str = "", source: str = "kvm-07") -> AlertState:
     state = AlertState(
-        fingerprint=one.fingerprint, state="firing", rule=rule or one.labels["alertname"], source=source, since=0.0, alert=one
+        fingerprint=one.fingerprint,
+        state="firing",
+        rule=rule or one.labels["alertname"],
+        source=source,
+        since=0.0,
+        fired=0.0,
+        alert=one,
     )
     if inhibited:
         state.inhibited = "0123456789abcdef"

@@ -46,7 +46,7 @@ async def test_a_receiver_that_is_down_holds_up_nobody_and_hears_everything_late
         return RetryableError("connection refused") if notification.receiver in down else None
 
     recorder = Recorder(fake_clock, fails)
-    running = run(world.transport, recorder, replace(SPEC, receivers=(Receiver("pager"), Receiver("ops"))))
+    running = run(world.transport, recorder, replace(SPEC, receivers=(Receiver("pager"), Receiver("ops")), repeat=600.0))
     with capture_logs() as lines:
         world.fires("CpuBusy")
         world.fires("CpuBusy", host="kvm-08")
