@@ -28,6 +28,8 @@ from virtpulse.transports.interface import Batch, Message, Outgoing
 _MOST_OUTGOING: Final = 10_000  # messages of one step; what is left of a batch is handled in the next one
 _REVIEW_EVERY: Final = 5.0  # seconds between two looks for alerts that nothing will end any more
 
+_MOST_NAMED: Final = 5
+
 _log = get_logger(__name__)
 
 
@@ -111,9 +113,9 @@ class AlertsProcessor:
     def _begin(self) -> None:
         if self._restoring:
             self._restoring = False
-            for rule in self._rules:
-                if odd := odd_metric(rule):
-                    _log.warning(f"a rule may never match: {odd}", rule=rule.name)
+            if odd := [rule.name for rule in self._rules if odd_metric(rule)]:
+                told = ", ".join(odd[:_MOST_NAMED])
+                _log.warning("rules may never match: no metric of the catalogue does", rules=told, count=len(odd))
             self._register.resume()
             self._absence.resume(self._clock.monotonic())
 
@@ -125,10 +127,15 @@ class AlertsProcessor:
 
     def _take_aggregates(self, message: Message, monotonic: float) -> None:
         try:
-            for aggregate in read_aggregates(message.value):
-                self._aggregates.judge(aggregate, monotonic)
+            aggregates = read_aggregates(message.value)
         except InvalidError as error:
             self._refused.append(dead_letter(message, error))
+            return
+        for aggregate in aggregates:
+            try:
+                self._aggregates.judge(aggregate, monotonic)
+            except InvalidError as error:
+                self._refused.append(dead_letter(message, error))
 
     def _take_record(self, message: Message, monotonic: float) -> None:
         """Take a record of the inventory: facts, or that the source was forgotten."""

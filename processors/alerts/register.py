@@ -1,7 +1,7 @@
 """The register of a partition's alerts: which ones live, and the messages that each change of one leads to."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Never
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
@@ -13,10 +13,9 @@ from processors.alerts.sources import Sources
 from processors.alerts.writing import WATCHDOG, Standing, Writer
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
-from virtpulse.messages.alert import STATE_VERSION, Alert, AlertState
-from virtpulse.messages.codec import decode
+from virtpulse.messages.alert import Alert, AlertState
+from virtpulse.messages.alert_reading import VERSION, read_state
 from virtpulse.messages.moments import to_rfc3339
-from virtpulse.messages.reading import WHOLE
 from virtpulse.messages.sample import host_of
 from virtpulse.runtime.outgoing import dead_letter
 from virtpulse.transports.interface import Message, Outgoing
@@ -118,11 +117,9 @@ class Register:
     def restore(self, message: Message, monotonic: float) -> None:
         """Take up what an earlier worker remembered. What cannot be read is set aside; the others are taken up."""
         try:
-            state = _read(message)
+            state = read_state(message)
         except InvalidError as error:
-            _log.warning("alert state set aside", key=message.key, reason=error.reason)
-            self.set_aside += 1
-            self._outgoing.append(dead_letter(message, error))
+            self._set_aside(message, error)
             return
         if state.rule == WATCHDOG:
             self.watchdog_since = state.since
@@ -141,6 +138,13 @@ class Register:
         """Take note that all is restored: who keeps back the guests of a host may be gone with its rule, or its record."""
         kept_back = {host_of(standing.source) for standing in self if standing.inhibited is not None}
         self._returned |= kept_back - self._inhibitors.keys()
+
+    def _set_aside(self, message: Message, error: InvalidError) -> None:
+        """Count a record that cannot be read. It becomes a dead letter, but one of a later release is left for that."""
+        _log.warning("alert state set aside", key=message.key, reason=error.reason)
+        self.set_aside += 1
+        if error.field != VERSION:
+            self._outgoing += [dead_letter(message, error), self._writer.removal(message.key)]
 
     def _standing(self, state: AlertState) -> Standing | None:
         """Return the alert of a record, None if its rule is gone, judges that no more, or has given it other labels since."""
@@ -220,26 +224,12 @@ class Register:
         if self._inhibitors.get(standing.source) == standing.fingerprint:
             del self._inhibitors[standing.source]
             self._returned.add(standing.source)
+            for other in self.of_source(standing.source).values():
+                self._mark_silence(other)  # another rule may say so too
 
 
 def _in_order(standings: Mapping[Name, Standing]) -> list[Standing]:
     return [standing for _, standing in sorted(standings.items())]
-
-
-def _read(message: Message) -> AlertState:
-    """Read a record. Raises InvalidError for one that is broken, or of a later form."""
-    try:
-        state = decode(message.value, AlertState)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = f"message must be the state of an alert that this release can read: {error}"
-        raise InvalidError(WHOLE, reason) from None
-    if state.version > STATE_VERSION:
-        _refuse("version", f"must be at most {STATE_VERSION}, got {state.version}: a later release wrote it")
-    if state.fingerprint != message.key:
-        _refuse("fingerprint", f"must be the key of the record, {message.key[:40]}, got {state.fingerprint[:40]}")
-    if state.state != "pending" and (state.fired is UNSET or state.alert is UNSET):
-        _refuse("alert", f"must be there, as fired must, where state is {state.state}")
-    return state
 
 
 def _course(rule: Rule, state: AlertState) -> Course:
@@ -248,7 +238,3 @@ def _course(rule: Rule, state: AlertState) -> Course:
     course.recovering = None if state.recovering is UNSET else state.recovering
     course.missing = None if state.missing is UNSET else state.missing
     return course
-
-
-def _refuse(field: str, reason: str) -> Never:
-    raise InvalidError(field, f"{field} {reason}")

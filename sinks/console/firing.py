@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from virtpulse.errors import InvalidError
 from virtpulse.messages.alert import Alert
+from virtpulse.messages.alert_reading import read_alert
 from virtpulse.messages.moments import from_rfc3339
 from virtpulse.runtime.notifying.firing import Change, Firing, Standing
-from virtpulse.runtime.notifying.reading import read_alert
 from virtpulse.topics import ALERT_STATES
 from virtpulse.transports.interface import Batch, Message
 

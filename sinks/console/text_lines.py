@@ -9,9 +9,9 @@ from sinks.row import Row, extent, figure, metrics
 from virtpulse.errors import InvalidError
 from virtpulse.messages.aggregate import Aggregate
 from virtpulse.messages.alert import Alert
+from virtpulse.messages.alert_reading import read_alert
 from virtpulse.messages.moments import from_rfc3339
 from virtpulse.printable import printable
-from virtpulse.runtime.notifying.reading import read_alert
 from virtpulse.topics import ALERTS
 from virtpulse.transports.interface import Batch
 

@@ -14,12 +14,12 @@ from sinks.row import Name, metrics
 from virtpulse.clock import Clock
 from virtpulse.errors import InvalidError
 from virtpulse.messages.alert import Alert, AlertState
+from virtpulse.messages.alert_reading import read_alert, read_silence, read_state
 from virtpulse.messages.bounds import MAX_MESSAGE_BYTES
 from virtpulse.messages.codec import decode
 from virtpulse.messages.reading import WHOLE
 from virtpulse.messages.silence import Silence
 from virtpulse.messages.source import Source, inventory_key
-from virtpulse.runtime.notifying.reading import read_alert, read_silence, read_state
 from virtpulse.topics import ALERT_STATES, ALERTS, SILENCES, SOURCES
 from virtpulse.transports.interface import Message
 

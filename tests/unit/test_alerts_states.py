@@ -101,27 +101,42 @@ def test_what_was_pending_is_forgotten_with_its_rule_in_silence() -> None:
     assert (worker.alerts, worker.living()) == ([], {})
 
 
+def rewritten(worker: AlertsWorker, change: dict[str, object]) -> str:
+    """Change the record of the alert that fires as nobody should, and start the worker anew; return its key."""
+    (key,) = (key for key, value in worker.states.items() if b'"firing"' in value)
+    worker.states[key] = orjson.dumps({**orjson.loads(worker.states[key]), **change})
+    worker.restart()
+    worker.drain()
+    return key
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"version": 99}, "version must be at most 1, got 99: a later release wrote it"),
-        ({"fingerprint": "0" * 16}, "fingerprint must be the key of the record"),
-        ({"state": "flying"}, "message must be the state of an alert that this release can read"),
-        ({"alert": None}, "message must be the state of an alert"),
-        ({"since": "yesterday"}, "message must be the state of an alert"),
+        ({"fingerprint": "0" * 16}, "fingerprint must be the message's key"),
+        ({"state": "flying"}, "message must be a document of the kind AlertState: Invalid enum value 'flying'"),
+        ({"alert": None}, "message must be a document of the kind AlertState"),
+        ({"since": "yesterday"}, "message must be a document of the kind AlertState"),
+        ({"since": 1e300}, "since must lie between 1970 and the year 9999"),
+        ({"fired": -1.0}, "fired must lie between 1970 and the year 9999"),
     ],
 )
 def test_a_record_that_cannot_be_read_is_set_aside_and_the_rest_loads(change: dict[str, object], told: str) -> None:
     worker = firing()
     worker.aggregate("db", 0, resources={CPU: 95})
-    (broken,) = (key for key, value in worker.states.items() if b'"firing"' in value)
-    worker.states[broken] = orjson.dumps({**orjson.loads(worker.states[broken]), **change})
-    worker.restart()
-    worker.drain()
+    key = rewritten(worker, change)
     assert told in worker.letters[0]["reason"]
     assert worker.refused == 1
+    assert key not in worker.states, "else it would come again at each start"
     worker.aggregate("db", 20, resources={CPU: 95})
     assert worker.told()[-1] == "firing Busy db"
+
+
+def test_a_record_of_a_later_release_is_counted_and_left_alone() -> None:
+    worker = firing()
+    key = rewritten(worker, {"version": 99, "state": "flying"})
+    assert (worker.refused, worker.letters) == (1, [])
+    assert key in worker.states
 
 
 def test_a_crash_is_told_at_once_and_ends_a_while_after_the_last_one() -> None:

@@ -15,8 +15,8 @@ from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
 from virtpulse.logs import get_logger
 from virtpulse.messages.alert import Alert, AlertState
+from virtpulse.messages.alert_reading import read_silence
 from virtpulse.messages.silence import Silence, silencing
-from virtpulse.runtime.notifying.reading import read_silence
 from virtpulse.topics import SILENCES
 from virtpulse.wording import lasting
 

@@ -8,8 +8,8 @@ from msgspec import UNSET
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
 from virtpulse.messages.alert import Alert, AlertState
+from virtpulse.messages.alert_reading import read_state
 from virtpulse.runtime.closing import closing_generator
-from virtpulse.runtime.notifying.reading import read_state
 from virtpulse.topics import ALERT_STATES
 from virtpulse.transports.interface import Message, Transport
 

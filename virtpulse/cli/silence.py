@@ -15,12 +15,12 @@ from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
 from virtpulse.errors import UsageError
 from virtpulse.logs import get_logger
+from virtpulse.messages.alert_reading import read_silence
 from virtpulse.messages.bounds import MAX_MATCHERS, MAX_TIME
 from virtpulse.messages.codec import encode
 from virtpulse.messages.matchers import Matcher, parse_matcher
 from virtpulse.messages.silence import Silence, new_id
 from virtpulse.printable import printable
-from virtpulse.runtime.notifying.reading import read_silence
 from virtpulse.topics import SILENCES
 from virtpulse.transports.interface import Outgoing, Transport
 from virtpulse.units import Duration

@@ -7,8 +7,8 @@ from msgspec import UNSET
 
 from virtpulse.errors import InvalidError
 from virtpulse.messages.alert import Alert, AlertState
+from virtpulse.messages.alert_reading import read_state
 from virtpulse.messages.reading import WHOLE
-from virtpulse.runtime.notifying.reading import read_state
 from virtpulse.transports.interface import Message
 
 WATCHDOG: Final = "Watchdog"

@@ -7,13 +7,13 @@ from typing import Final
 
 from virtpulse.errors import InvalidError, PartitionLostError
 from virtpulse.logs import get_logger
+from virtpulse.messages.alert_reading import read_alert
 from virtpulse.messages.inhibition import Inhibition
 from virtpulse.runtime.closing import close, closing
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.notifying.book import Book
 from virtpulse.runtime.notifying.deliveries import Deliveries, Due, Told
 from virtpulse.runtime.notifying.groups import Pace
-from virtpulse.runtime.notifying.reading import read_alert
 from virtpulse.runtime.notifying.restoring import restored
 from virtpulse.runtime.notifying.states import TOPICS, States
 from virtpulse.runtime.outgoing import dead_letter

@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
+from virtpulse.messages.alert_reading import read_notified
 from virtpulse.messages.notified import is_told_by
 from virtpulse.runtime.closing import closing_generator
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.notifying.book import Book
 from virtpulse.runtime.notifying.firing import Change
-from virtpulse.runtime.notifying.reading import read_notified
 from virtpulse.runtime.notifying.states import States
 from virtpulse.runtime.roles import NotifierSpec
 from virtpulse.topics import NOTIFICATIONS

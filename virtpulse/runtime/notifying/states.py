@@ -7,12 +7,12 @@ from typing import Final
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
 from virtpulse.messages.alert import Alert
+from virtpulse.messages.alert_reading import read_silence
 from virtpulse.messages.inhibition import Inhibition
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.latest import Place, take_latest, unseen
 from virtpulse.runtime.notifying.firing import Change, Firing
 from virtpulse.runtime.notifying.muting import Muting
-from virtpulse.runtime.notifying.reading import read_silence
 from virtpulse.runtime.notifying.silences import Silences
 from virtpulse.topics import ALERT_STATES, SILENCES
 from virtpulse.transports.interface import Batch, Follower, Message
