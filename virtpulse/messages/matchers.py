@@ -1,13 +1,22 @@
-"""Matchers: which alerts are meant, by their labels. `severity=critical`, `host!=kvm-0*`; `*` and `?` as in file names."""
+"""Matchers: which alerts are meant, by their labels. `severity=critical`, `host!=kvm-0*`; only `*` and `?` are special."""
 
+import re
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from virtpulse.globs import is_like
 from virtpulse.messages.bounds import LABEL, MAX_MATCHER_CHARS
 
-_EXAMPLE: Final = "LABEL=VALUE or LABEL!=VALUE, where VALUE may hold * and ?, as in host=kvm-0*"
+_FORM: Final = "LABEL=VALUE or LABEL!=VALUE"
+_GLOBS: Final = "where VALUE may hold * and ?, as in host=kvm-0*"
+_NO_EXPRESSION: Final = (
+    "regular expressions are not known here; * and ? are, as in severity=crit*; write two receivers or silences for two values"
+)
+_ONE_SIGN: Final = "one = is enough"
+_APART: Final = "write each matcher by itself, as in host=a vm=b"
+_NO_QUOTE: Final = "quotes stand around the whole value or not at all; ? matches one"
+_NEXT_MATCHER: Final = re.compile(r",\s*[A-Za-z_][A-Za-z0-9_]*\s*(?:=|!=|!~)")
 
 
 class Matcher(NamedTuple):
@@ -17,21 +26,33 @@ class Matcher(NamedTuple):
     negated: bool
     pattern: str
 
+    @property
+    def names_something(self) -> bool:
+        """Whether the label must have a certain value, or one with a certain part."""
+        return not self.negated and bool(self.pattern.strip("*?"))
+
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether the labels meet the condition."""
-        return fnmatchcase(labels.get(self.label, ""), self.pattern) is not self.negated
+        return is_like(labels.get(self.label, ""), self.pattern) is not self.negated
 
 
 @lru_cache(maxsize=10_000)
 def parse_matcher(text: str) -> Matcher:
-    """Read a matcher. Raises ValueError with what is allowed."""
-    name, equals, pattern = text.partition("=")
-    negated = name.endswith("!")
-    label = name.removesuffix("!").strip()
-    if not equals or len(text) > MAX_MATCHER_CHARS or not LABEL.fullmatch(label):
-        msg = f'must be {_EXAMPLE}, got "{text[:60]}"'
+    """Read a matcher; its value may stand in double quotes. Raises ValueError with what is allowed, to be put behind a name.
+
+    What Alertmanager reads in another way is refused, as it would match nothing here: `=~`, `!~`, `==`, values with `|`
+    between them, several matchers in one. Where a value holds such a sign, `?` in its place matches it.
+    """
+    name, equals, value = text.partition("=")
+    label, pattern = name.removesuffix("!").strip(), value.strip()
+    bare = pattern[1:-1] if len(pattern) > 1 and pattern[0] == pattern[-1] == '"' else pattern
+    if why := _alertmanagers(name, pattern, bare):
+        msg = f'must be {_FORM}, got "{text[:60]}": {why}'
         raise ValueError(msg)
-    return Matcher(label, negated, _unquoted(pattern.strip()))
+    if not equals or len(text) > MAX_MATCHER_CHARS or not LABEL.fullmatch(label):
+        msg = f'must be {_FORM}, {_GLOBS}, got "{text[:60]}"'
+        raise ValueError(msg)
+    return Matcher(label, name.endswith("!"), bare)
 
 
 def matching(matchers: Sequence[str], labels: Mapping[str, str]) -> bool:
@@ -42,5 +63,12 @@ def matching(matchers: Sequence[str], labels: Mapping[str, str]) -> bool:
         return False
 
 
-def _unquoted(pattern: str) -> str:
-    return pattern[1:-1] if len(pattern) > 1 and pattern[0] == pattern[-1] == '"' else pattern
+def _alertmanagers(name: str, pattern: str, bare: str) -> str:
+    """Return what to write instead of what only Alertmanager reads, empty if it is no such thing."""
+    if pattern.startswith("="):
+        return _ONE_SIGN
+    if _NEXT_MATCHER.search(pattern):
+        return _APART
+    if pattern.startswith("~") or "!~" in name or "|" in bare:
+        return _NO_EXPRESSION
+    return _NO_QUOTE if '"' in bare else ""
