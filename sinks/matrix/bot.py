@@ -183,7 +183,7 @@ class MatrixBot:
             self._say(said.room, Answer(["silences cannot be published at the moment; ask again later"]))
         else:
             self._unconfirmed[found.silence.id] = (said.room, found, self._clock.monotonic() + _CONFIRMED_WITHIN)
-            self._publishing.append(found.message)
+            self._publishing += [found.message, *found.old]
             self._wanted.set()
 
     def _ignore_stranger(self, person: str) -> None:

@@ -1,6 +1,7 @@
 """From a command to what is answered, and what is published for it."""
 
-from typing import NamedTuple, assert_never
+from collections.abc import Sequence
+from typing import Final, NamedTuple, assert_never
 
 from sinks.matrix.answer import Answer
 from sinks.matrix.answers.alerts import alerts
@@ -24,19 +25,25 @@ from sinks.matrix.commands import (
 )
 from sinks.matrix.memory import Memory
 from virtpulse.clock import Clock
+from virtpulse.errors import InvalidError
 from virtpulse.harmless import harmless
-from virtpulse.messages.codec import encode
-from virtpulse.messages.silence import Silence, new_id
-from virtpulse.topics import SILENCES
+from virtpulse.messages.silence import Silence
+from virtpulse.runtime.silencing import new_silence, record, removal, removals_of_old
 from virtpulse.transports.interface import Outgoing
+
+_MOST_SAID: Final = 300  # characters of what is wrong with a silence
 
 
 class Change(NamedTuple):
-    """A silence to be made, or ended if `message` is empty; the answer is said once the topic has it."""
+    """A silence to be made, or ended if `message` is empty; the answer is said once the topic has it.
+
+    old: what removes silences that have long been over.
+    """
 
     silence: Silence
     message: Outgoing
     answer: Answer
+    old: Sequence[Outgoing] = ()
 
 
 class Desk:
@@ -79,17 +86,17 @@ class Desk:
             case _:
                 assert_never(question)
 
-    def _silence(self, command: Silencing, person: str) -> Change:
+    def _silence(self, command: Silencing, person: str) -> Answer | Change:
         now = self._clock.time()
-        silence = Silence(
-            id=new_id(), matchers=command.matchers, starts=now, ends=now + command.seconds, created=now,
-            reason=command.reason, by=person,
-        )  # fmt: skip
-        message = Outgoing(SILENCES, silence.id, encode(silence), partition=0)
-        return Change(silence, message, made(silence, self._memory, self._clock))
+        try:
+            silence = new_silence(command.matchers, command.seconds, now, reason=command.reason, by=person)
+        except InvalidError as error:
+            return Answer([harmless(error.reason, _MOST_SAID)])
+        old = removals_of_old(self._memory.silences.values(), now)
+        return Change(silence, record(silence), made(silence, self._memory, self._clock), old)
 
     def _unsilence(self, name: str) -> Answer | Change:
         silence = self._memory.silences.get(name)
         if silence is None:
             return Answer([f"no silence is called {harmless(name, 40)}; silences lists them"])
-        return Change(silence, Outgoing(SILENCES, silence.id, b"", partition=0), ended(silence))
+        return Change(silence, removal(silence.id), ended(silence))

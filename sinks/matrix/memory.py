@@ -18,7 +18,7 @@ from virtpulse.messages.alert_reading import read_alert, read_silence, read_stat
 from virtpulse.messages.bounds import MAX_MESSAGE_BYTES
 from virtpulse.messages.codec import decode
 from virtpulse.messages.reading import WHOLE
-from virtpulse.messages.silence import Silence
+from virtpulse.messages.silence import Silence, silencing
 from virtpulse.messages.source import Source, inventory_key
 from virtpulse.topics import ALERT_STATES, ALERTS, SILENCES, SOURCES
 from virtpulse.transports.interface import Message
@@ -97,8 +97,8 @@ class Memory:
 
     def is_silenced(self, state: AlertState) -> bool:
         """Return whether a silence keeps the alert from being notified now."""
-        now, alert, silences = self._clock.time(), state.alert, self.silences.values()
-        return isinstance(alert, Alert) and any(one.holds(now) and one.covers(alert.labels) for one in silences)
+        alert, silences = state.alert, self.silences.values()
+        return isinstance(alert, Alert) and silencing(silences, alert.labels, self._clock.time()) is not None
 
     def holding(self) -> list[Silence]:
         """Return the silences that hold or will hold, the one that ends first first."""

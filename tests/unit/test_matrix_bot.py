@@ -100,6 +100,39 @@ async def test_a_silence_is_published_and_answered_once_it_is_on_the_topic(bot: 
     assert bot._due[0].answer.text.startswith(f"{silence.id} silences host=kvm-07 no more")
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("alertname=* 2h", "alertname=\u2217 would silence every alert, or nearly; a matcher must name what is to be quiet"),
+        ("host!=kvm-07 2h", "would silence every alert, or nearly"),
+        ("severity=~critical 2h", "a matcher must be LABEL=VALUE or LABEL!=VALUE"),
+        ("1host=x 2h", 'got "1host=x"'),
+        ("host=kvm-07 366d", "a silence lasts from 1s to 365d, got 366d"),
+        ("host=kvm-07 0s", "a silence lasts from 1s to 365d, got 0s"),
+        ("host=a " * 51 + "2h", "a silence has at most 50 matchers, got 51"),
+        ("host=a 2h " + "x" * 501, "reason must have at most 500 characters, got 501"),
+    ],
+)
+def test_a_silence_that_cannot_be_is_refused_with_what_can(bot: MatrixBot, hears: Hears, asked: str, said: str) -> None:
+    (answer,) = hears(f"!vp silence {asked}")
+    assert said in answer
+    assert not bot._publishing
+
+
+async def test_with_a_silence_those_that_have_been_over_for_a_week_are_removed(
+    bot: MatrixBot, hears: Hears, fake_clock: FakeClock
+) -> None:
+    def ended(name: str, days: float) -> tuple[str, bytes]:
+        ends = fake_clock.time() - days * 86_400
+        return name, encode(Silence(id=name, matchers=("host=a",), starts=1.0, ends=ends, created=1.0))
+
+    await bot.write(batch(SILENCES, [ended("week", 7.1), ended("day", 1.0), ended("holds", -1.0)]))
+    hears("!vp silence host=kvm-07 2h")
+    made, removed = bot._published()
+    assert made.value
+    assert (removed.key, removed.value) == ("week", b"")
+
+
 async def test_a_silence_that_does_not_come_back_is_said_after_10_seconds(
     bot: MatrixBot, hears: Hears, fake_clock: FakeClock
 ) -> None:

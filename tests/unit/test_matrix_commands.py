@@ -89,6 +89,7 @@ def test_a_megabyte_of_text_is_cut_before_it_is_looked_at() -> None:
             "silence host=kvm-07 severity!=critical for 1m30s new  disks",
             Silencing(("host=kvm-07", "severity!=critical"), 90.0, "new disks"),
         ),
+        ("silence host=kvm-0\u2217 2h", Silencing(("host=kvm-0*",), 7200.0, "")),
         ("unsilence A1B2C3D4", Unsilencing("a1b2c3d4")),
         ("why A1B2", Why("a1b2")),
     ],
@@ -113,9 +114,6 @@ def test_a_command_is_read(text: str, command: Command) -> None:
             "silence host=kvm-07",
             "it is: silence MATCHER... FOR [reason], as in: silence host=kvm-07 severity=warning 2h new disks",
         ),
-        ("silence host=kvm-07 91d", "a silence lasts from 1s to 90d, got 91d"),
-        ("silence host=kvm-07 0s", "a silence lasts from 1s to 90d, got 0s"),
-        ("silence " + "host=a " * 11 + "2h", "a silence has at most 10 matchers, got 11"),
         ("unsilence", "it is: unsilence ID; silences lists them"),
         ("why", "it is: why FINGERPRINT, or its first 4 characters and more; alerts lists them"),
         ("why zzzz", "it is: why FINGERPRINT, or its first 4 characters and more; alerts lists them"),
@@ -127,9 +125,7 @@ def test_what_is_no_command_is_answered_with_what_would_be(text: str, said: str)
     assert str(error.value) == said
 
 
-def test_a_matcher_and_a_duration_that_cannot_be_read_are_named() -> None:
-    with pytest.raises(CommandError, match=r"a matcher must be LABEL=VALUE .* got \"1host=x\""):
-        parse("silence 1host=x 2h")
+def test_a_duration_that_cannot_be_read_is_named() -> None:
     with pytest.raises(CommandError, match=r'how long must be a duration as 30m, 2h or 7d, got "tomorrow"'):
         parse("silence host=x tomorrow")
 

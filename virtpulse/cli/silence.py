@@ -13,25 +13,21 @@ from virtpulse.cli.printing import fitted, prints_json, put_lines
 from virtpulse.cli.records import alert_states, labels_of, standing
 from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
-from virtpulse.errors import UsageError
+from virtpulse.errors import InvalidError, UsageError
 from virtpulse.logs import get_logger
 from virtpulse.messages.alert_reading import read_silence
-from virtpulse.messages.bounds import MAX_MATCHERS, MAX_TIME
 from virtpulse.messages.codec import encode
-from virtpulse.messages.matchers import Matcher, parse_matcher
-from virtpulse.messages.silence import Silence, new_id
+from virtpulse.messages.silence import Silence
 from virtpulse.printable import printable
+from virtpulse.runtime.silencing import new_silence, record, removal, removals_of_old
 from virtpulse.topics import SILENCES
-from virtpulse.transports.interface import Outgoing, Transport
-from virtpulse.units import Duration
+from virtpulse.transports.interface import Transport
 from virtpulse.wording import lasting
 
 app = App(name="silence", help="Keep alerts quiet for a while: they go on, but nobody is told.")
 
 _HEADING: Final = f"{'id':<10}{'state':<12}{'until':<21}matchers"
-_KEPT: Final = 7 * 86_400.0  # seconds for which a silence that is over can still be listed
-_MOST_CHARS: Final = 500  # of a reason or a name
-_EVERY_ALERT_HAS: Final = ("alertname", "severity")
+_OPTIONS: Final = ("reason", "by")  # fields that are called as their options are
 _log = get_logger(__name__)
 
 
@@ -63,9 +59,12 @@ def add(
         json: Print the silence as JSON; by itself where standard output is no terminal.
         common: The options of every command.
     """
-    _check_matchers(matchers)
     span = to_duration(for_, "--for")
-    silence = _new_silence(matchers, span, reason, _login() if by is None else by)
+    try:
+        silence = new_silence(matchers, span, SystemClock().time(), reason=reason, by=_login() if by is None else by)
+    except InvalidError as error:
+        msg = f"--{error.reason}" if error.field in _OPTIONS else error.reason
+        raise UsageError(msg) from error
     execute(_add(configured(common or Common()), silence, as_json=prints_json(asked=json)))
 
 
@@ -108,43 +107,6 @@ def remove(*ids: str, common: Common | None = None) -> None:
     execute(_remove(configured(common or Common()), ids))
 
 
-def _check_matchers(matchers: Sequence[str]) -> None:
-    """Raise UsageError for matchers that cannot be read, and for those that silence everything."""
-    if not matchers:
-        msg = "silence add needs a matcher, as in host=kvm-07"
-        raise UsageError(msg)
-    if len(matchers) > MAX_MATCHERS:
-        msg = f"silence add takes at most {MAX_MATCHERS} matchers, got {len(matchers)}"
-        raise UsageError(msg)
-    try:
-        parsed = [parse_matcher(matcher) for matcher in matchers]
-    except ValueError as error:
-        msg = f"a matcher {error}"
-        raise UsageError(msg) from error
-    if all(map(_is_always_true, parsed)):
-        msg = f"{' '.join(matchers)} would silence every alert; name what is to be quiet, as in host=kvm-07"
-        raise UsageError(msg)
-
-
-def _is_always_true(matcher: Matcher) -> bool:
-    if matcher.negated:
-        return not matcher.pattern and matcher.label in _EVERY_ALERT_HAS
-    least = matcher.pattern.replace("*", "")
-    return bool(matcher.pattern) and (not least or (least == "?" and matcher.label in _EVERY_ALERT_HAS))
-
-
-def _new_silence(matchers: Sequence[str], span: Duration, reason: str, by: str) -> Silence:
-    for option, text in (("--reason", reason), ("--by", by)):
-        if len(text) > _MOST_CHARS:
-            msg = f"{option} must have at most {_MOST_CHARS} characters, got {len(text)}"
-            raise UsageError(msg)
-    now = SystemClock().time()
-    if now + span > MAX_TIME:
-        msg = f"--for must end before the year 10000, got {span.text()}"
-        raise UsageError(msg)
-    return Silence(id=new_id(), matchers=tuple(matchers), starts=now, ends=now + span, created=now, reason=reason, by=by)
-
-
 def _login() -> str:
     try:
         return getpass.getuser()
@@ -154,9 +116,7 @@ def _login() -> str:
 
 async def _add(configuration: Configuration, silence: Silence, *, as_json: bool) -> None:
     async with connected(configuration) as transport:
-        over = [old.id for old in await _silences(transport) if old.ends < silence.created - _KEPT]
-        removals = [Outgoing(SILENCES, id_, b"", 0) for id_ in over]
-        await transport.publish([Outgoing(SILENCES, silence.id, encode(silence), 0), *removals])
+        await transport.publish([record(silence), *removals_of_old(await _silences(transport), silence.created)])
         covered = sum(silence.covers(labels) for labels in labels_of(await alert_states(transport)))
     span = lasting(silence.ends - silence.starts)
     if as_json:
@@ -185,7 +145,7 @@ async def _remove(configuration: Configuration, beginnings: Sequence[str]) -> No
     async with connected(configuration) as transport:
         known = [silence.id for silence in await _silences(transport)]
         ids = list(dict.fromkeys(_only(beginning, known) for beginning in beginnings))
-        await transport.publish([Outgoing(SILENCES, id_, b"", 0) for id_ in ids])
+        await transport.publish(list(map(removal, ids)))
     for id_ in ids:
         _log.info("silence removed", id=id_)
 

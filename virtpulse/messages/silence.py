@@ -1,7 +1,7 @@
 """The silence: which alerts nobody is to be told of, and for how long."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -40,6 +40,6 @@ def new_id() -> str:
     return secrets.token_hex(4)
 
 
-def silencing(silences: Sequence[Silence], labels: Mapping[str, str], now: float) -> Silence | None:
+def silencing(silences: Iterable[Silence], labels: Mapping[str, str], now: float) -> Silence | None:
     """Return a silence that holds now and covers the labels, None if there is none."""
     return next((silence for silence in silences if silence.holds(now) and silence.covers(labels)), None)
