@@ -1,5 +1,6 @@
 """A worker that judges alerts on a log in memory, by a clock that only the test advances."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,6 +52,7 @@ class AlertsWorker:
         self.inventory: dict[str, bytes] = {}
         self.letters: list[dict[str, Any]] = []
         self.refused = 0
+        self.log_ahead = 0.0  # seconds by which the log's clock is ahead of the worker's
         self._position = 0
         self.configure(rules, **settings)
 
@@ -86,11 +88,11 @@ class AlertsWorker:
             "source": source, "start": NOON + end - 10, "end": NOON + end, "samples": 10, "late": late, "repeated": 0,
             **({"view": view} if view else {}), **families, "facts": maps.get("facts", {}),
         }  # fmt: skip
-        self.handle(AGGREGATES, host_of(source), orjson.dumps(document))
+        self.handle(AGGREGATES, host_of(source), json.dumps(document).encode())
 
     def sample(self, source: str, **fields: Any) -> None:  # noqa: ANN401 any field of a sample
         """Hear a sample that was taken now."""
-        document = {"source": source, "time": self.clock.now, **fields}
+        document = {"source": source, "time": self.clock.now, **{name: value for name, value in fields.items() if value != ""}}
         self.handle(SAMPLES, host_of(source), orjson.dumps(document))
 
     def record(self, key: str, value: bytes) -> None:
@@ -130,7 +132,7 @@ class AlertsWorker:
 
     def _batch(self, topic: str, keys: Sequence[str], values: Sequence[bytes]) -> Batch:
         first, self._position = self._position, self._position + len(values)
-        return Batch(topic, 0, range(first, self._position), [self.clock.now] * len(values), keys, values)
+        return Batch(topic, 0, range(first, self._position), [self.clock.now + self.log_ahead] * len(values), keys, values)
 
     def _take(self, output: Output) -> None:
         self.refused += output.refused

@@ -6,7 +6,7 @@ from typing import Final, Never
 
 import msgspec
 
-from processors.alerts.checks import AGGREGATE, Check, Checks, beyond, facts_hold, while_holds
+from processors.alerts.checks import AGGREGATE, Check, Checks, beyond, facts_hold, usable, while_holds
 from processors.alerts.life import Course, Step
 from processors.alerts.register import Register
 from processors.alerts.rule import Rule
@@ -14,7 +14,7 @@ from processors.alerts.sources import Sources
 from processors.alerts.writing import Standing
 from virtpulse.errors import InvalidError
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
-from virtpulse.messages.bounds import MAX_TIME, is_source
+from virtpulse.messages.bounds import MAX_FACT, MAX_TIME, is_source
 from virtpulse.messages.reading import WHOLE, check_key, documents
 from virtpulse.messages.sample import MAPS
 from virtpulse.transports.interface import MAX_MESSAGE_BYTES
@@ -55,7 +55,7 @@ class AggregateJudge:
             _refuse("source", f"must be a path such as host/guest, got {aggregate.source[:60]!a}")
         if not 0 <= aggregate.start < aggregate.end <= MAX_TIME:
             _refuse("start", f"must lie before end, got {aggregate.start:g} and {aggregate.end:g}")
-        if source is not None and source.ended:
+        if source is not None and source.ended_at is not None and aggregate.start < source.ended_at:
             return
         for standing in self._register.each_of(aggregate.source):
             if standing.rule.on == "aggregate" and standing.view == (aggregate.view or ""):
@@ -69,7 +69,7 @@ class AggregateJudge:
                 self._look_at(cells, self._checks.of_ratio, aggregate, monotonic)
         if aggregate.timings:
             self._look_at(aggregate.timings, self._checks.of_timing, aggregate, monotonic)
-        for rule in self._late:
+        for rule in self._late if aggregate.late <= MAX_FACT else ():
             if beyond(rule, aggregate.late) and self._is_new(rule, aggregate, ""):
                 self._begin(rule, aggregate, "", float(aggregate.late), monotonic)
         for rule in self._about_facts:
@@ -86,7 +86,7 @@ class AggregateJudge:
                     self._exceeds(check, cells, value, aggregate, monotonic)
 
     def _exceeds(self, check: Check, cells: Mapping[str, Cell], value: float, aggregate: Aggregate, monotonic: float) -> None:
-        if check.unless and check.unless in cells:
+        if (check.unless and check.unless in cells) or usable(value) is None:
             return
         rule = check.rule
         if self._is_new(rule, aggregate, check.key) and self._also(check, aggregate):
@@ -117,7 +117,7 @@ class AggregateJudge:
         holds, value = self._holds(standing, aggregate)
         if holds is None:
             step = course.misses(time, self._stale_after)
-            self._register.apply(standing, step, time, "its metric is no longer reported")
+            self._register.apply(standing, step, time, "nothing is known of its metric any more")
             return
         standing.judged = monotonic
         step = course.holds(time) if holds else course.ceases(time)
@@ -128,12 +128,12 @@ class AggregateJudge:
     def _holds(self, standing: Standing, aggregate: Aggregate) -> tuple[bool | None, float | None]:
         """Return whether the condition of an alert still holds, None where the aggregate does not say; and the judged value."""
         rule = standing.rule
-        if rule.statistic == "late":
+        if rule.statistic == "late" and aggregate.late <= MAX_FACT:
             return beyond(rule, aggregate.late, standing.course), float(aggregate.late)
         if not rule.metric:
             return facts_hold(rule, aggregate.facts), None
         for check, cells in self._checks_of(standing, aggregate):
-            value = check.value(cells[standing.key])
+            value = usable(check.value(cells[standing.key]))
             if value is None or (check.unless and check.unless in cells):
                 break
             return beyond(rule, value, standing.course) and self._also(check, aggregate), value

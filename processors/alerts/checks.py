@@ -9,6 +9,7 @@ from processors.alerts.life import Course
 from processors.alerts.rule import Rule, While
 from virtpulse.catalogue import split_key
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
+from virtpulse.messages.bounds import MAX_AMOUNT
 from virtpulse.messages.sample import Fact, Pair
 
 Cells = Mapping[str, Ratio] | Mapping[str, Timing]
@@ -127,6 +128,11 @@ def _keep(kept: dict[str, Sequence[T]], key: str, found: Sequence[T]) -> Sequenc
         kept.clear()
     kept[key] = found or ()
     return found
+
+
+def usable(value: float | None) -> float | None:
+    """Return a value that can be compared, written and read again; None for one that is none, or beyond every bound."""
+    return float(value) if value is not None and -MAX_AMOUNT <= value <= MAX_AMOUNT else None
 
 
 def beyond(rule: Rule, value: float, course: Course | None = None) -> bool:

@@ -6,21 +6,22 @@ from fnmatch import fnmatchcase
 from processors.alerts.life import Course
 from processors.alerts.register import Register
 from processors.alerts.rule import Rule
+from processors.alerts.sources import Sources
 from processors.alerts.writing import Standing
-from virtpulse.messages.bounds import is_source
 from virtpulse.transports.interface import Message
 
 
 class DeadLetterJudge:
     """Raises alerts of dead letters, for each host that they came from; those of nobody known have no host."""
 
-    def __init__(self, rules: Sequence[Rule], register: Register) -> None:
+    def __init__(self, rules: Sequence[Rule], sources: Sources, register: Register) -> None:
         self._rules = [rule for rule in rules if rule.on == "deadletter"]
+        self._sources = sources
         self._register = register
 
     def judge(self, message: Message, monotonic: float) -> None:
         """Take the steps that a dead letter leads to; when the log took it in is its time."""
-        host = message.key if is_source(message.key) and "/" not in message.key else ""
+        host = message.key if self._sources.get(message.key) is not None and "/" not in message.key else ""
         for rule in self._rules:
             standing = self._register.of_source(host).get((rule.name, ""))
             if standing is not None:

@@ -18,6 +18,7 @@ from processors.alerts.writing import Standing, Writer
 from virtpulse.clock import Clock
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
+from virtpulse.messages.bounds import is_source
 from virtpulse.messages.codec import decode
 from virtpulse.messages.source import Source
 from virtpulse.runtime.outgoing import dead_letter
@@ -48,8 +49,8 @@ class AlertsProcessor:
         silence = [rule for rule in rules if rule.on == "silence"]
         self._absence = Absence(silence, self._sources, self._register, float(settings.absent_after))
         self._aggregates = AggregateJudge(rules, self._sources, self._register, self._stale_after)
-        self._samples = SampleJudge(rules, self._sources, self._register, self._absence)
-        self._dead_letters = DeadLetterJudge(rules, self._register)
+        self._samples = SampleJudge(rules, self._sources, self._register, self._absence, float(settings.ahead))
+        self._dead_letters = DeadLetterJudge(rules, self._sources, self._register)
         self._watchdog = Watchdog(writer, self._register, wanted=not is_disabled(settings, "Watchdog"))
         self._handlers: Mapping[str, Callable[[Message, float], None]] = {
             AGGREGATES: self._take_aggregates,
@@ -59,6 +60,8 @@ class AlertsProcessor:
         }
         self._refused: list[Outgoing] = []
         self._restoring = True
+        self._has_inventory = False
+        self._began = 0.0
         self._next_review = 0.0
 
     def restore(self, batch: Batch) -> None:
@@ -113,6 +116,7 @@ class AlertsProcessor:
     def _begin(self) -> None:
         if self._restoring:
             self._restoring = False
+            self._began = self._clock.monotonic()
             if odd := [rule.name for rule in self._rules if odd_metric(rule)]:
                 told = ", ".join(odd[:_MOST_NAMED])
                 _log.warning("rules may never match: no metric of the catalogue does", rules=told, count=len(odd))
@@ -145,8 +149,9 @@ class AlertsProcessor:
         name, _, view = message.key.partition(" ")
         known = self._sources.get(name)
         if known is not None:
-            known.noted = tuple(one for one in known.noted if one != view)
-            if known.noted:
+            if view in known.views:
+                known.views[view].noted = False
+            if any(other.noted for other in known.views.values()):
                 return  # the source goes on in its other views
             self._absence.end(known)
             self._sources.forget(name)
@@ -159,15 +164,23 @@ class AlertsProcessor:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             _log.warning("source record left out", key=message.key, reason=str(error))
             return
-        source = self._sources.get(record.source) or self._sources.add(record.source, monotonic)
+        source = self._sources.get(record.source)
         if source is None:
-            return
-        if self._restoring:
-            source.due = max(source.due, record.due or record.interval or 0.0)
-            source.ended = record.ended or ""
-        if (view := record.view or "") not in source.noted:
-            source.noted = (*source.noted, view)
+            source = self._sources.add(record.source) if is_source(record.source) else None
+            if source is None:
+                return
+            self._absence.meet(source)
         source.learn(self._sources.wanted(record.facts))
+        view = source.view(record.view or "", monotonic)
+        view.noted = self._has_inventory = True
+        if record.time < view.time:
+            return  # this worker has heard later of it
+        view.time, view.due = record.time, view.due or record.due or record.interval or 0.0
+        if record.ended:
+            view.ended = record.ended
+        source.settle()
+        if source.ended_at is not None:
+            self._samples.end(source, message.time)
 
     def _review(self, monotonic: float, now: float) -> None:
         for standing in list(self._register.events):
@@ -175,4 +188,12 @@ class AlertsProcessor:
                 self._register.apply(standing, standing.course.end(), now)
         for standing in list(self._register):
             if standing.rule.on == "aggregate" and self._absence.view_is_gone(standing, self._stale_after, monotonic):
-                self._register.apply(standing, standing.course.end(), now, "its metric is no longer reported")
+                self._register.apply(standing, standing.course.end(), now, "nothing is known of its metric any more")
+            elif self._is_unknown(standing, monotonic):
+                self._register.apply(standing, standing.course.end(), now, "its source is not known any more")
+
+    def _is_unknown(self, standing: Standing, monotonic: float) -> bool:
+        """Return whether an alert is of a source that was forgotten while no worker was there to see it."""
+        if not self._has_inventory or not standing.source or monotonic - self._began < self._stale_after:
+            return False
+        return self._sources.get(standing.source) is None and monotonic - standing.judged >= self._stale_after

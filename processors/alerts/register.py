@@ -1,5 +1,6 @@
 """The register of a partition's alerts: which ones live, and the messages that each change of one leads to."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -44,6 +45,7 @@ class Register:
         self._orphans: list[AlertState] = []
         self._outgoing: list[Outgoing] = []
         self._count = 0
+        self._full = False
         self.set_aside = 0
         self.watchdog_since: float | None = None
         self.events: set[Standing] = set()
@@ -72,19 +74,18 @@ class Register:
         """Return the alerts of a source, in an order that does not depend on who wrote their states, and when."""
         return _in_order(self.of_source(source))
 
-    def inhibits(self, host: str) -> bool:
-        """Return whether the alerts of the host's guests are kept back."""
-        return host in self._inhibitors
-
-    def begin(self, standing: Standing, time: float) -> None:
-        """Take up a new alert whose condition holds at `time`, unless there are too many already."""
+    def begin(self, standing: Standing, time: float) -> bool:
+        """Take up a new alert whose condition holds at `time`; return False, and count it, if there are too many already."""
         if self._count >= self._most:
-            if self.set_aside == 0:
+            if not self._full:
                 _log.warning("too many alerts, no more are raised; see processors.alerts.most", most=self._most)
+            self._full = True
             self.set_aside += 1
-            return
+            return False
+        self._full = False
         self._add(standing)
         self.apply(standing, standing.course.begin(time), time)
+        return True
 
     def apply(self, standing: Standing, step: Step, time: float, because: str = "") -> None:
         """Write what a step of an alert's life leads to, at `time` in the source's event time."""
@@ -98,19 +99,20 @@ class Register:
             case Step.RESOLVED | Step.DROPPED:
                 self._end(standing, step, time, because)
 
-    def end_source(self, source: str, time: float, because: str) -> None:
-        """End all alerts of a source."""
+    def end_source(self, source: str, time: float, because: str, *, before: float = math.inf) -> None:
+        """End the alerts of a source whose conditions began no later than `before`."""
         for standing in self.each_of(source):
-            self.apply(standing, standing.course.end(), time, because)
+            if standing.course.since <= before:
+                self.apply(standing, standing.course.end(), time, because)
 
     def taken(self, now: float) -> list[Outgoing]:
         """Return what is to be published, after telling what was kept back for hosts that are here again."""
-        for host in sorted(self._returned):
-            self._release(host)
-        self._returned.clear()
         for state in self._orphans:
             self._end_orphan(state, now)
         self._orphans.clear()
+        for host in sorted(self._returned):
+            self._release(host)
+        self._returned.clear()
         found, self._outgoing = self._outgoing, []
         return found
 
@@ -144,7 +146,8 @@ class Register:
         _log.warning("alert state set aside", key=message.key, reason=error.reason)
         self.set_aside += 1
         if error.field != VERSION:
-            self._outgoing += [dead_letter(message, error), self._writer.removal(message.key)]
+            nobody = message._replace(key="")  # a fingerprint is no host that a dead letter could be of
+            self._outgoing += [dead_letter(nobody, error), self._writer.removal(message.key)]
 
     def _standing(self, state: AlertState) -> Standing | None:
         """Return the alert of a record, None if its rule is gone, judges that no more, or has given it other labels since."""

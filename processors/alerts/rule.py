@@ -7,7 +7,7 @@ import msgspec
 
 from processors.alerts.placeholders import KNOWN, NUMBERS, check_text
 from virtpulse.errors import UsageError
-from virtpulse.messages.bounds import METRIC_NAME
+from virtpulse.messages.bounds import MAX_LABELS, METRIC_NAME
 from virtpulse.messages.sample import Fact
 from virtpulse.units import Duration
 
@@ -152,6 +152,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             _refuse("clear", f"must be at least {self.below:g}, which is below, {why}")
 
     def _check_labels(self) -> None:
+        if len(self.labels) > MAX_LABELS - len(OWN_LABELS):
+            _refuse("labels", f"must be at most {MAX_LABELS - len(OWN_LABELS)}, got {len(self.labels)}")
         for name, value in self.labels.items():
             if not _LABEL.fullmatch(name) or name in OWN_LABELS:
                 taken = ", which every alert has by itself" if name in OWN_LABELS else ""

@@ -1,27 +1,27 @@
 """Judging samples the moment they arrive: events, and signs of life."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
 from processors.alerts.absence import Absence
-from processors.alerts.checks import SAMPLE, Checks, beyond, facts_hold
+from processors.alerts.checks import SAMPLE, Checks, beyond, facts_hold, usable
 from processors.alerts.life import Course, Step
 from processors.alerts.register import Register
 from processors.alerts.rule import Rule
 from processors.alerts.sources import NO_FACTS, Source, Sources
 from processors.alerts.writing import Standing
 from virtpulse.errors import InvalidError
-from virtpulse.messages.bounds import MAX_INTERVAL, MAX_TIME, is_source
-from virtpulse.messages.reading import check_key, documents
-from virtpulse.messages.sample import MAPS, Fact
+from virtpulse.messages.bounds import MAX_INTERVAL, MAX_TIME, VIEW, is_source
+from virtpulse.messages.reading import check_key, documents, read_sample
+from virtpulse.messages.sample import MAPS, Ended, Fact
 from virtpulse.transports.interface import Message
 
-AHEAD: Final = 600.0  # a sample dated further ahead of the log is refused by the windows, and judged by nobody
-
 _MOST_FACTS: Final = 10_000  # spellings of facts that are remembered
+_LONGEST_FACTS: Final = 4 << 10  # bytes of such a spelling
+_ENDED: Final = get_args(Ended)
 _NO_MAP: Final = msgspec.Raw()
 _facts: Final = msgspec.json.Decoder(dict[str, Fact])
 
@@ -50,13 +50,14 @@ class _Measured(_Heard, gc=False):
 class SampleJudge:
     """Hears sources, and holds their samples against the rules on samples. What is no valid sample the windows refuse."""
 
-    def __init__(self, rules: Sequence[Rule], sources: Sources, register: Register, absence: Absence) -> None:
+    def __init__(self, rules: Sequence[Rule], sources: Sources, register: Register, absence: Absence, ahead: float) -> None:
         own = [rule for rule in rules if rule.on == "sample"]
         self._checks = Checks(SAMPLE, [rule for rule in own if rule.metric])
         self._about_facts = [rule for rule in own if not rule.metric]
         self._sources = sources
         self._register = register
         self._absence = absence
+        self._ahead = ahead
         kind = _Measured if self._checks else _Heard
         self._one: msgspec.json.Decoder[_Heard] = msgspec.json.Decoder(kind)
         self._many = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]  # one of two kinds, chosen by the rules
@@ -64,45 +65,70 @@ class SampleJudge:
 
     def judge(self, message: Message, monotonic: float) -> None:
         """Take the steps that a message of samples leads to."""
-        for sample in self._read(message.value):
-            source = self._sources.get(sample.source)
+        for index, sample in self._read(message.value):
+            source = self._sources.get(sample.source) or self._met(message, index, sample)
             if source is None:
-                source = self._sources.add(sample.source, monotonic) if is_source(sample.source) else None
-                if source is None:
-                    continue
-            source.due = _span(sample.due) or _span(sample.interval)
-            source.hear(sample.view, monotonic, message.time)
-            if sample.ended:
-                self._end(source, sample, message.time)
                 continue
-            source.ended = ""
-            self._absence.hear(source, message.time, monotonic)
-            if 0 <= sample.time <= min(message.time + AHEAD, MAX_TIME):
+            view = source.view(sample.view, monotonic)
+            view.hear(monotonic, message.time)
+            if not self._counts(sample, message.time):
+                self._absence.hear(source, message.time, monotonic)  # its clock is wrong, but it lives
+                continue
+            view.due = _span(sample.due) or _span(sample.interval)
+            view.time = max(view.time, sample.time)
+            if sample.ended or source.ended_at is not None or view.ended:
+                view.ended = sample.ended
+                source.settle()
+            if source.ended_at is None:
+                self._absence.hear(source, message.time, monotonic)
                 self._look(source, sample, monotonic)
+            else:
+                self.end(source, message.time)
 
-    def _read(self, value: bytes) -> Sequence[_Heard]:
+    def end(self, source: Source, taken_in: float) -> None:
+        """End what began before its source ended, of which the log learnt at `taken_in`."""
+        self._absence.end(source)
+        if source.ended_at is not None:
+            self._register.end_source(source.name, min(source.ended_at, taken_in), "its source has ended", before=source.ended_at)
+
+    def _met(self, message: Message, index: int, sample: _Heard) -> Source | None:
+        """Return a source that is heard for the first time, None if its sample is one that the windows refuse."""
+        if not is_source(sample.source) or not self._counts(sample, message.time):
+            return None
         try:
-            return self._many.decode(value) if value[:1] == b"[" else [self._one.decode(value)]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return list(self._readable(value))
+            found = documents(message.value)
+            if index < len(found):
+                read_sample(found[index])
+        except InvalidError:
+            return None
+        source = self._sources.add(sample.source)
+        if source is not None:
+            self._absence.meet(source)
+        return source
 
-    def _readable(self, value: bytes) -> Iterator[_Heard]:
-        """Yield those documents of a message that can be read, after one that cannot."""
+    def _counts(self, sample: _Heard, taken_in: float) -> bool:
+        """Return whether the windows take the sample, as far as that can be seen of what is read here."""
+        timely = 0 <= sample.time <= min(taken_in + self._ahead, MAX_TIME)
+        return timely and (not sample.ended or sample.ended in _ENDED) and (not sample.view or bool(VIEW.fullmatch(sample.view)))
+
+    def _read(self, value: bytes) -> Iterable[tuple[int, _Heard]]:
+        """Return the samples of a message, each with its place among the message's documents."""
+        try:
+            return enumerate(self._many.decode(value) if value[:1] == b"[" else [self._one.decode(value)])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._readable(value)
+
+    def _readable(self, value: bytes) -> Iterator[tuple[int, _Heard]]:
+        """Yield those documents of a message that can be read, where one cannot."""
         try:
             found = documents(value)
         except InvalidError:
             return
-        for document in found:
+        for index, document in enumerate(found):
             try:
-                yield self._one.decode(document)
+                yield index, self._one.decode(document)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 continue
-
-    def _end(self, source: Source, sample: _Heard, taken_in: float) -> None:
-        source.ended = sample.ended[:20]
-        self._absence.end(source)
-        time = min(max(sample.time, 0.0), taken_in)
-        self._register.end_source(source.name, time, "its source has ended")
 
     def _look(self, source: Source, sample: _Heard, monotonic: float) -> None:
         facts = self._facts_of(sample)
@@ -124,7 +150,7 @@ class SampleJudge:
         ):
             for key, pair in cells.items():
                 for check in checks_of(key):
-                    value = check.value(pair)
+                    value = usable(check.value(pair))
                     rule = check.rule
                     if value is None or (check.unless and check.unless in cells):
                         continue
@@ -174,7 +200,8 @@ class SampleJudge:
                 found = NO_FACTS
             if len(self._spellings) >= _MOST_FACTS:
                 self._spellings.clear()
-            self._spellings[raw] = found
+            if len(raw) <= _LONGEST_FACTS:
+                self._spellings[raw] = found
         return found
 
 

@@ -18,14 +18,15 @@ class AlertsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disable: names, with * and ?, of the rules that come with it and are not wanted; Watchdog is one of them.
     stale_after: an alert whose metric its source no longer reports is resolved after this time. absent_after: the shortest
     silence that is judged; a source is silent after three times its own `due` otherwise. runbook_base: what is put before a
-    rule's runbook. most: alerts that are remembered; those beyond are not raised. batch: messages judged, and stored, as one
-    step.
+    rule's runbook. ahead: as of the windows; a sample dated further after the time at which the log took it in is not judged.
+    most: alerts that are remembered; those beyond are not raised. batch: messages judged, and stored, as one step.
     """
 
     disable: tuple[str, ...] = ()
     stale_after: Duration = Duration(300)
     absent_after: Duration = Duration(15)
     runbook_base: str = ""
+    ahead: Duration = Duration(600)
     most: int = 200_000
     batch: int = 5_000
     rules: tuple[Rule, ...] = ()

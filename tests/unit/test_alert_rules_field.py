@@ -153,5 +153,6 @@ def test_samples_that_are_late_for_five_minutes_on_end_and_dead_letters_are_told
     worker = shipped_worker()
     for number in range(32):
         worker.aggregate("kvm-07", WINDOW * number, late=1)
+    worker.sample("kvm-08")
     worker.dead_letter("kvm-08")
     assert worker.told() == ["firing SamplesLate kvm-07", "firing DeadLetters kvm-08"]

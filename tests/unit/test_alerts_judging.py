@@ -74,7 +74,7 @@ def test_a_key_that_is_no_longer_reported_is_resolved_as_stale() -> None:
     firing, resolved = worker.alerts
     assert resolved.ends_at == "2027-01-15T08:05:10.000Z"
     assert resolved.text == (
-        "[resolved after 5 min, its metric is no longer reported] Drops web eth1.receive: "
+        "[resolved after 5 min, nothing is known of its metric any more] Drops web eth1.receive: "
         "system.network.packet.dropped(at)eth1.receive is 5"
     )
     assert firing.labels["device"] == "eth1.receive"
@@ -83,7 +83,7 @@ def test_a_key_that_is_no_longer_reported_is_resolved_as_stale() -> None:
 def test_a_source_that_ended_takes_its_alerts_with_it_and_is_not_judged_again_until_it_is_back() -> None:
     worker = judged(AT_ONCE, 95)
     worker.sample("web", ended="deleted")
-    worker.aggregate("web", 20, resources={CPU: 99})
+    worker.aggregate("web", 5, resources={CPU: 99})
     assert worker.told() == ["firing Busy web", "resolved Busy web"]
     worker.sample("web")
     worker.aggregate("web", 30, resources={CPU: 99})
@@ -228,6 +228,33 @@ def test_numbers_that_change_are_never_in_labels() -> None:
         "threshold": "90",
         "since": "2027-01-15T08:00:00.000Z",
     }
+
+
+@pytest.mark.parametrize("gone", ["", "hypervisor"])
+def test_whichever_view_is_gone_takes_its_alerts_with_it_after_a_restart_too(gone: str) -> None:
+    views = {"", "hypervisor"}
+    worker = AlertsWorker([AT_ONCE])
+    for view in views:
+        worker.sample("web", interval=10.0, view=view)
+    worker.aggregate("web", 0, view=gone, resources={CPU: 95})
+    worker.restart()
+    for _ in range(32):
+        for view in views - {gone}:
+            worker.sample("web", interval=10.0, view=view)
+        worker.advance(10)
+    assert worker.told() == ["firing Busy web", "resolved Busy web"]
+
+
+def test_figures_beyond_every_bound_are_no_values() -> None:
+    worker = AlertsWorker(
+        [Rule(name="Late", statistic="late", above=5), Rule(name="Many", metric=CPU, statistic="count", above=5)]
+    )
+    worker.aggregate("web", 0, late=10**400, resources={CPU: {"part": 1, "whole": 2, "ratio": 50, "min": 1, "max": 2, "last": 1,
+                                                              "count": 10**400}})  # fmt: skip
+    assert worker.alerts == []
+    crowded = AlertsWorker([Rule(name="Huge", metric="m", above=5, on="sample")])
+    crowded.sample("web", resources={"m": [1e300, 1e-300]})
+    assert crowded.alerts == []
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,151 @@ def test_a_source_is_forgotten_with_the_last_of_its_views(worker: AlertsWorker) 
     assert worker.told() == ["firing VmSilent kvm-07/vm-0", "resolved VmSilent kvm-07/vm-0"]
 
 
+def noted(source: str, view: str = "", **fields: object) -> tuple[str, bytes]:
+    """Return a record of the inventory with its key."""
+    record = {"source": source, "first": NOON, "last": NOON, "time": NOON, "interval": 10.0, **fields}
+    return (f"{source} {view}", orjson.dumps({**record, "view": view})) if view else (source, orjson.dumps(record))
+
+
+def test_a_deadline_that_comes_nearer_is_kept(worker: AlertsWorker) -> None:
+    worker.sample(HOST, interval=1.0, due=86_400.0)
+    run(worker, [HOST], 20, interval=1.0)
+    worker.advance(20)
+    assert worker.told() == ["firing HostSilent kvm-07"]
+
+
+def test_a_burst_says_nothing_of_how_long_the_next_one_will_be_away(worker: AlertsWorker) -> None:
+    for _ in range(20):
+        for _ in range(20):
+            worker.sample("sensor")
+        worker.advance(60)
+    assert worker.told() == []
+    worker.advance(180)
+    assert worker.told() == ["firing HostSilent sensor"]
+
+
+def test_a_source_that_speeds_up_is_missed_sooner(worker: AlertsWorker) -> None:
+    for _ in range(3):
+        worker.sample("sensor")
+        worker.advance(60)
+    for _ in range(300):
+        worker.sample("sensor")
+        worker.advance(1)
+    worker.advance(20)
+    assert worker.told() == ["firing HostSilent sensor"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"time": NOON + 7_200}, {"ended": "banana"}, {"view": "No View"}, {"resources": {"a b": [1, 2]}}, {"time": -1.0}]
+)
+def test_a_sample_that_the_windows_refuse_makes_no_source(worker: AlertsWorker, fields: dict[str, object]) -> None:
+    worker.sample("ghost", **{"interval": 1.0, **fields})
+    worker.advance(60)
+    assert worker.told() == []
+
+
+def test_a_host_whose_clock_is_wrong_lives_and_cannot_end(worker: AlertsWorker) -> None:
+    run(worker, [HOST], 60)
+    for _ in range(6):
+        worker.sample(HOST, time=NOON + 1e6, interval=10.0, ended="shutdown")
+        worker.advance(10)
+    assert worker.told() == []
+    worker.advance(40)
+    assert worker.told() == ["firing HostSilent kvm-07"]
+
+
+def test_a_host_that_speaks_after_the_log_s_clock_went_back_is_heard(worker: AlertsWorker) -> None:
+    run(worker, [HOST], 60)
+    worker.advance(60)
+    batch_time, worker.log_ahead = worker.log_ahead, -3_600.0
+    speak(worker, [HOST])
+    worker.log_ahead = batch_time
+    assert worker.told() == ["firing HostSilent kvm-07", "resolved HostSilent kvm-07"]
+
+
+def test_a_producer_that_stopped_does_not_end_what_another_one_reports(worker: AlertsWorker) -> None:
+    for _ in range(3):
+        worker.sample(HOST, interval=10.0)
+        worker.sample(HOST, interval=10.0, view="probes")
+        worker.advance(10)
+    worker.sample(HOST, interval=10.0, view="probes", ended="stopped")
+    worker.advance(40)
+    assert worker.told() == ["firing HostSilent kvm-07"]
+
+
+def test_the_last_words_of_an_agent_do_not_revive_a_guest_that_was_shut_down(worker: AlertsWorker) -> None:
+    guest = GUESTS[0]
+    for _ in range(3):
+        speak(worker, [HOST, guest])
+        worker.sample(guest, interval=10.0, view="hypervisor")
+        worker.advance(10)
+    worker.sample(guest, interval=10.0, view="hypervisor", ended="shutdown")
+    worker.advance(0.25)
+    speak(worker, [guest])
+    run(worker, [HOST], 120)
+    assert worker.told() == []
+    run(worker, [HOST, guest], 30)
+    run(worker, [HOST], 120)
+    assert worker.told() == ["firing VmSilent kvm-07/vm-0"]
+
+
+@pytest.mark.parametrize("views", [("hypervisor", ""), ("", "hypervisor")])
+def test_after_a_restart_a_guest_that_was_shut_down_raises_nothing(worker: AlertsWorker, views: tuple[str, str]) -> None:
+    guest = GUESTS[0]
+    for view in views:
+        ended = {"ended": "shutdown", "time": NOON + 1} if view else {}
+        worker.inventory.update([noted(guest, view, **ended)])
+    worker.inventory.update([noted(HOST)])
+    worker.restart()
+    run(worker, [HOST], 120)
+    assert worker.told() == []
+
+
+def test_an_end_that_only_the_inventory_tells_of_holds_after_a_restart(worker: AlertsWorker) -> None:
+    run(worker, [HOST], 30)
+    worker.restart()
+    worker.record(*noted(HOST, time=NOON + 30, ended="shutdown"))
+    worker.advance(120)
+    assert worker.told() == []
+
+
+def test_a_host_of_which_nobody_knows_when_it_reports_does_not_hold_its_guests_back(worker: AlertsWorker) -> None:
+    worker.sample(HOST)
+    run(worker, GUESTS[:1], 30)
+    worker.advance(60)
+    assert worker.told() == ["firing VmSilent kvm-07/vm-0"]
+
+
+def test_a_silence_for_which_there_was_no_room_is_told_once_there_is() -> None:
+    worker = AlertsWorker([*RULES, Rule(name="Busy", metric="cpu", above=90)], most=1)
+    run(worker, [HOST], 30)
+    worker.aggregate("db", 0, resources={"cpu": 99})
+    worker.advance(60)
+    assert worker.told() == ["firing Busy db"]
+    worker.aggregate("db", 10, resources={"cpu": 9})
+    worker.advance(2)
+    assert worker.told() == ["firing Busy db", "resolved Busy db", "firing HostSilent kvm-07"]
+
+
+def test_an_end_in_a_backlog_does_not_end_what_began_after_it() -> None:
+    worker = AlertsWorker([Rule(name="Busy", metric="cpu", above=90)])
+    worker.away(300)
+    worker.sample("web", time=NOON + 90)
+    worker.aggregate("web", 210, resources={"cpu": 99})
+    worker.sample("web", time=NOON + 100, ended="shutdown")
+    worker.sample("web", time=NOON + 200)
+    assert worker.told() == ["firing Busy web"]
+
+
+def test_an_alert_of_a_source_that_was_forgotten_meanwhile_ends() -> None:
+    worker = AlertsWorker([Rule(name="Busy", metric="cpu", above=90)])
+    worker.aggregate("web", 0, resources={"cpu": 99})
+    worker.inventory.update([noted(HOST)])
+    worker.restart()
+    worker.advance(330)
+    assert worker.told() == ["firing Busy web", "resolved Busy web"]
+
+
 BUSY = Rule(name="Busy", metric="vm.cpu.utilization", above=90)
 
 

@@ -87,7 +87,7 @@ def test_what_a_silent_host_kept_back_is_told_once_the_rule_of_its_silence_is_go
     assert worker.told() == ["firing HostSilent kvm-07"]
     worker.configure([CRASHED])
     worker.drain()
-    assert worker.told() == ["firing HostSilent kvm-07", "firing Crashed kvm-07/web-3", "resolved HostSilent kvm-07"]
+    assert worker.told() == ["firing HostSilent kvm-07", "resolved HostSilent kvm-07", "firing Crashed kvm-07/web-3"]
     worker.restart()
     worker.drain()
     assert len(worker.told()) == 3
@@ -186,7 +186,8 @@ def test_a_bad_sample_does_not_take_its_neighbours_along() -> None:
 
 def test_dead_letters_are_told_for_each_host_until_there_are_no_more() -> None:
     worker = AlertsWorker([Rule(name="DeadLetters", on="deadletter", summary="of {host}")])
-    for key in ("kvm", "kvm", "", "not a host", "kvm"):
+    worker.sample("kvm")
+    for key in ("kvm", "kvm", "", "not a host", "made-up", "kvm"):
         worker.dead_letter(key)
     assert [alert.labels.get("host") for alert in worker.alerts] == ["kvm", None]
     worker.advance(310)
