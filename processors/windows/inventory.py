@@ -20,6 +20,7 @@ from virtpulse.topics import SOURCES
 from virtpulse.transports.interface import Batch, Outgoing
 
 _HEARD_LATELY = 3_600.0
+_JITTER = 0.25  # by which share of it an interval varies without being another one
 _log = get_logger(__name__)
 
 
@@ -62,6 +63,7 @@ class Inventory:
         views.first[number], views.last[number] = record.first, record.last
         views.restored[number] = record.time
         views.interval[number], views.due[number] = record.interval or 0.0, record.due or 0.0
+        views.told_interval[number], views.told_due[number] = views.interval[number], views.due[number]
         views.late[number] = record.late
         views.closed_until[number] = NEVER if record.closed_until is msgspec.UNSET else record.closed_until
         views.rewrite[number] = now + self._spread(view)
@@ -80,6 +82,7 @@ class Inventory:
         views.position[number] = arrival.positions[last]
         views.interval[number] = _or_zero(rows.interval[last])
         views.due[number] = _or_zero(rows.due[last])
+        self._compare_spans(number)
         self._learn(rows, verdict.order)
         self._end(rows, number, last)
 
@@ -133,6 +136,7 @@ class Inventory:
     def _record(self, view: View) -> Outgoing:
         views, number = self._views, view.number
         closed_until = float(views.closed_until[number])
+        views.told_interval[number], views.told_due[number] = views.interval[number], views.due[number]
         record = Source(
             source=view.source,
             view=view.view or msgspec.UNSET,
@@ -162,6 +166,14 @@ class Inventory:
             self._views.first[number] = arrival.taken_in[first[place]]
             self._views.rewrite[number] = arrival.now + self._spread(self._views[number])
             self.changed.add(number)
+
+    def _compare_spans(self, number: Ints) -> None:
+        """Mark the records that say another interval, or another `due`, than what holds now: silence is judged by them."""
+        views = self._views
+        for now, told in ((views.interval[number], views.told_interval[number]), (views.due[number], views.told_due[number])):
+            differs = np.abs(now - told) > _JITTER * told
+            if differs.any():
+                self.changed.update(number[differs].tolist())
 
     def _learn(self, rows: Rows, order: Ints) -> None:
         identity = rows.identity

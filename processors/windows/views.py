@@ -67,13 +67,14 @@ class View:
 class Views(Columns):
     """All views, by (source, view) and by number, with what is known of each as columns.
 
-    newest: largest event time seen; restored: the same as the record says that was taken up. closed_until: windows up to
-    here are closed by quiet. late: late samples not yet told in an aggregate. interval, due: as the latest sample said,
-    0 if it did not. first, last: when the log took in its first and its latest message. heard, advanced: by the worker's
-    monotonic clock, when its last message came and when the newest did. next_end: the earliest end of its open windows.
-    rewrite: when its record is to be written again. colons: those that the JSON of its source and view has. sighted:
-    whether a valid sample of it came, or a record. gone: whether it ended. facts_identity: of the facts merged last.
-    position: of its last message. serial: a number that no other view has had, as numbers are used again.
+    newest: largest event time seen; restored: the same as the record says that was taken up. closed_until: windows up to here
+    are closed by quiet. late: late samples not yet told in an aggregate. interval, due: as the latest sample said, 0 if it
+    did not; told_interval, told_due: as its record says. first, last: when the log took in its first and its latest message.
+    heard, advanced: by the worker's monotonic clock, when its last message came and when the newest did. next_end: the
+    earliest end of its open windows. rewrite: when its record is to be written again. colons: those that the JSON of its
+    source and view has. sighted: whether a valid sample of it came, or a record. gone: whether it ended. facts_identity: of
+    the facts merged last. position: of its last message. serial: a number that no other view has had, as numbers are used
+    again.
     """
 
     newest: npt.NDArray[np.float64]
@@ -82,6 +83,8 @@ class Views(Columns):
     late: npt.NDArray[np.int64]
     interval: npt.NDArray[np.float64]
     due: npt.NDArray[np.float64]
+    told_interval: npt.NDArray[np.float64]
+    told_due: npt.NDArray[np.float64]
     first: npt.NDArray[np.float64]
     last: npt.NDArray[np.float64]
     heard: npt.NDArray[np.float64]
@@ -102,6 +105,8 @@ class Views(Columns):
         "late": (np.int64, 0),
         "interval": (np.float64, 0.0),
         "due": (np.float64, 0.0),
+        "told_interval": (np.float64, 0.0),
+        "told_due": (np.float64, 0.0),
         "first": (np.float64, 0.0),
         "last": (np.float64, 0.0),
         "heard": (np.float64, math.inf),

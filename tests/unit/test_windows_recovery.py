@@ -252,6 +252,42 @@ def test_a_source_is_forgotten_after_its_time_and_its_record_removed() -> None:
     assert [(message.key, message.value) for message in removed] == [("a probes", b"")]
 
 
+def test_a_record_is_written_anew_when_the_interval_or_due_is_another_but_not_for_jitter() -> None:
+    clock, store = ManualClock(), Store()
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+
+    def spans_written(second: int, **spans: float) -> list[tuple[float | None, float | None]]:
+        sample = {"source": "a", "time": BASE + second, **spans}
+        output = processor.process(as_batch("samples", second, [json.dumps(sample).encode()]))
+        store.commit([output], processor, second + 1)
+        records = [json.loads(message.value) for message in output.messages if message.topic == "sources"]
+        return [(record.get("interval"), record.get("due")) for record in records]
+
+    assert spans_written(1, interval=10.0) == [(10.0, None)]
+    assert spans_written(2, interval=12.0) == []
+    assert spans_written(3, interval=8.0) == []
+    assert spans_written(4, interval=13.0) == [(13.0, None)]
+    assert spans_written(5, interval=13.0) == []
+    assert spans_written(6, interval=13.0, due=60.0) == [(13.0, 60.0)]
+    assert spans_written(7, interval=13.0, due=70.0) == []
+    assert spans_written(8, interval=13.0, due=80.0) == [(13.0, 80.0)]
+    processor = WindowsProcessor(SETTINGS, clock, 0)
+    processor.restore(as_batch("sources", 0, list(store.sources.values()), list(store.sources)))
+    assert spans_written(9, interval=13.0, due=90.0) == []
+    assert spans_written(10, interval=13.0) == [(13.0, None)]
+    assert spans_written(11) == [(None, None)]
+
+
+def test_an_interval_that_drifts_slowly_is_written_once_it_is_another() -> None:
+    processor = WindowsProcessor(SETTINGS, ManualClock(), 0)
+    written = []
+    for number in range(20):
+        sample = {"source": "a", "time": BASE + number, "interval": 10.0 * 1.05**number}
+        output = processor.process(as_batch("samples", number, [json.dumps(sample).encode()]))
+        written += [number for message in output.messages if message.topic == "sources"]
+    assert written == [0, 5, 10, 15]
+
+
 def removed_by_a_tick(processor: WindowsProcessor) -> list[str]:
     return [message.key for message in processor.tick().messages if message.topic == "sources" and not message.value]
 
