@@ -10,7 +10,6 @@ not expected, nor are the guests of a host that did.
 import heapq
 import itertools
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from typing import Final
 
 from processors.alerts.life import Course
@@ -18,6 +17,7 @@ from processors.alerts.register import Register
 from processors.alerts.rule import Rule
 from processors.alerts.sources import Source, Sources
 from processors.alerts.writing import Standing
+from virtpulse.globs import is_like
 
 INTERRUPTED: Final = 2.0  # seconds between two ticks that say that reading was interrupted
 LOOK_EVERY: Final = 1.0  # seconds between two looks at those that are overdue
@@ -164,4 +164,4 @@ class Absence:
 
     def _rules_for(self, source: Source) -> Iterator[Rule]:
         whose = "guests" if source.is_guest else "hosts"
-        return (rule for rule in self._rules if rule.of == whose and fnmatchcase(source.name, rule.source))
+        return (rule for rule in self._rules if rule.of == whose and is_like(source.name, rule.source))

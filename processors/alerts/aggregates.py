@@ -1,7 +1,6 @@
 """Judging aggregates: the rules on windows, in the source's event time."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Final, Never
 
 import msgspec
@@ -13,6 +12,7 @@ from processors.alerts.rule import Rule
 from processors.alerts.sources import Sources
 from processors.alerts.writing import Standing
 from virtpulse.errors import InvalidError
+from virtpulse.globs import is_like
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
 from virtpulse.messages.bounds import MAX_FACT, MAX_TIME, is_source
 from virtpulse.messages.reading import WHOLE, check_key, documents
@@ -95,7 +95,7 @@ class AggregateJudge:
 
     def _is_new(self, rule: Rule, aggregate: Aggregate, key: str) -> bool:
         present = (rule.name, key) in self._register.of_source(aggregate.source)
-        return not present and fnmatchcase(aggregate.source, rule.source)
+        return not present and is_like(aggregate.source, rule.source)
 
     def _also(self, check: Check, aggregate: Aggregate) -> bool | None:
         """Return whether what a rule asks for beside its threshold holds; None where the facts do not say."""

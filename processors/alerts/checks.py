@@ -1,13 +1,13 @@
 """Rules compiled: which of them judge a metric is looked up once for each key, so that an aggregate costs what matches it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from processors.alerts.life import Course
 from processors.alerts.rule import Rule, While
 from virtpulse.catalogue import split_key
+from virtpulse.globs import is_like
 from virtpulse.messages.aggregate import Aggregate, Ratio, Timing
 from virtpulse.messages.bounds import MAX_AMOUNT
 from virtpulse.messages.sample import Fact, Pair
@@ -82,7 +82,7 @@ class Checks:
         self._exact: dict[str, list[Rule]] = {}
         self._globs: list[Rule] = []
         for rule in rules:
-            if any(char in rule.metric for char in "*?["):
+            if any(char in rule.metric for char in "*?"):
                 self._globs.append(rule)
             else:
                 self._exact.setdefault(rule.metric, []).append(rule)
@@ -109,7 +109,7 @@ class Checks:
         checks = []
         for rule in self._rules_on(name):
             value = statistics.values.get(rule.statistic or statistics.usual)
-            if value is None or (rule.device and not (device and fnmatchcase(device, rule.device))):
+            if value is None or (rule.device and not (device and is_like(device, rule.device))):
                 continue
             checks.append(Check(rule, key, value, name if device and not rule.device else ""))
         return _keep(compiled, key, checks)
@@ -119,7 +119,7 @@ class Checks:
         found = self._named.get(name)
         if found is not None:
             return found
-        globs = [rule for rule in self._globs if fnmatchcase(name, rule.metric)]
+        globs = [rule for rule in self._globs if is_like(name, rule.metric)]
         return _keep(self._named, name, [*self._exact.get(name, ()), *globs])
 
 
@@ -157,7 +157,7 @@ def while_holds(second: While, check: Check, aggregate: Aggregate) -> bool:
 
 def _fact_holds(wanted: Fact, found: Fact) -> bool:
     if isinstance(wanted, str) and isinstance(found, str):
-        return fnmatchcase(found, wanted)
+        return is_like(found, wanted)
     return wanted == found and isinstance(wanted, bool) is isinstance(found, bool)
 
 
@@ -191,7 +191,7 @@ def _maps(aggregate: Aggregate) -> Iterable[tuple[Cells, Statistics]]:
 
 def judges(rule: Rule, source: str, key: str) -> bool:
     """Return whether the rule judges this metric of this source, its conditions aside."""
-    if not fnmatchcase(source, rule.source) or bool(key) is not bool(rule.metric):
+    if not is_like(source, rule.source) or bool(key) is not bool(rule.metric):
         return False
     name, device = split_key(key)
-    return not key or (fnmatchcase(name, rule.metric) and (not rule.device or bool(device and fnmatchcase(device, rule.device))))
+    return not key or (is_like(name, rule.metric) and (not rule.device or bool(device and is_like(device, rule.device))))

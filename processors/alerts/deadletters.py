@@ -1,13 +1,13 @@
 """Judging dead letters: each is an event."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from processors.alerts.life import Course
 from processors.alerts.register import Register
 from processors.alerts.rule import Rule
 from processors.alerts.sources import Sources
 from processors.alerts.writing import Standing
+from virtpulse.globs import is_like
 from virtpulse.transports.interface import Message
 
 
@@ -27,7 +27,7 @@ class DeadLetterJudge:
             if standing is not None:
                 standing.judged = monotonic
                 self._register.apply(standing, standing.course.holds(message.time), message.time)
-            elif fnmatchcase(host, rule.source):
+            elif is_like(host, rule.source):
                 standing = Standing(rule, host, "", "", Course(0.0, rule.lasting, message.time))
                 standing.judged = monotonic
                 self._register.begin(standing, message.time)

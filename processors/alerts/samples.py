@@ -1,7 +1,6 @@
 """Judging samples the moment they arrive: events, and signs of life."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Final, get_args
 
 import msgspec
@@ -14,6 +13,7 @@ from processors.alerts.rule import Rule
 from processors.alerts.sources import NO_FACTS, Source, Sources
 from processors.alerts.writing import Standing
 from virtpulse.errors import InvalidError
+from virtpulse.globs import is_like
 from virtpulse.messages.bounds import MAX_INTERVAL, MAX_TIME, VIEW, is_source
 from virtpulse.messages.reading import check_key, documents, read_sample
 from virtpulse.messages.sample import MAPS, Ended, Fact
@@ -173,7 +173,7 @@ class SampleJudge:
     ) -> None:
         standing = self._register.of_source(source.name).get((rule.name, key))
         if standing is None:
-            if holds and fnmatchcase(source.name, rule.source) and _is_key(key):
+            if holds and is_like(source.name, rule.source) and _is_key(key):
                 standing = Standing(rule, source.name, sample.view, key, Course(float(rule.for_), rule.lasting, sample.time))
                 standing.value, standing.judged = value, monotonic
                 self._register.begin(standing, sample.time)

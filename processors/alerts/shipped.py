@@ -1,6 +1,5 @@
 """The rules that are in force: those that come with virtpulse, and the user's own, which replace those of the same name."""
 
-from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from processors.alerts.settings import AlertsSettings
 from virtpulse.catalogue import METRICS
 from virtpulse.config.convert import read_struct
 from virtpulse.config.layers import from_file
+from virtpulse.globs import is_like
 
 SHIPPED: Final = Path(__file__).with_name("rules.toml")
 
@@ -36,11 +36,11 @@ def rules_in_force(settings: AlertsSettings) -> tuple[Rule, ...]:
 
 def odd_metric(rule: Rule) -> str:
     """Return what is odd about a rule's metric, empty if nothing is; no error, as what nobody knows today may come tomorrow."""
-    if not rule.metric or any(fnmatchcase(name, rule.metric) for name in METRICS):
+    if not rule.metric or any(is_like(name, rule.metric) for name in METRICS):
         return ""
     return f"the catalogue knows no metric that matches {rule.metric}"
 
 
 def is_disabled(settings: AlertsSettings, name: str) -> bool:
     """Return whether the user does not want the alert of this name that comes with virtpulse."""
-    return any(fnmatchcase(name, pattern) for pattern in settings.disable)
+    return any(is_like(name, pattern) for pattern in settings.disable)
