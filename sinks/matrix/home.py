@@ -89,13 +89,18 @@ class Home:
             await self._sync(client, wait=0.0)  # what was written before is not answered
 
     async def listen(self) -> list[Said]:
-        """Return what others write in the rooms, after at most 30 seconds. After a pause that is what came in the meantime."""
+        """Return what others write in the rooms, after at most 30 seconds. After a pause that is what came in the meantime.
+
+        What a homeserver tells of other rooms, although it was not asked for that, is left out.
+        """
         client = self._opened()
         if self._clock.monotonic() - self._tried_to_join >= _REJOIN:
             await self._join(client)
         news = await self._sync(client, wait=POLL)
         heard = []
         for room, joined in news.rooms.join.items():
+            if room not in self._rooms.values():
+                continue
             for event in joined.timeline.events:
                 if isinstance(event, MegolmEvent):
                     self._note_encrypted(room)
