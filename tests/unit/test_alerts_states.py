@@ -163,6 +163,28 @@ def test_a_crash_ends_by_the_clock_of_the_source_where_it_goes_on() -> None:
     assert worker.told() == ["firing Crashed kvm/web", "resolved Crashed kvm/web"]
 
 
+def test_two_views_do_not_disturb_one_another_s_events() -> None:
+    worker = AlertsWorker([CRASHED])
+    worker.sample("kvm/web", view="hypervisor", facts={"vm.state": "crashed"})
+    worker.sample("kvm/web", facts={"vm.state": "running"})
+    assert worker.living() == {"Crashed kvm/web": "firing"}
+
+
+def test_what_is_older_than_its_firing_does_not_end_an_event_early() -> None:
+    worker = AlertsWorker([CRASHED])
+    worker.sample("kvm/web", facts={"vm.state": "crashed"})
+    worker.sample("kvm/web", time=worker.clock.now - 200, facts={"vm.state": "running"})
+    worker.sample("kvm/web", time=worker.clock.now + 200, facts={"vm.state": "running"})
+    assert worker.told() == ["firing Crashed kvm/web"]
+
+
+def test_an_end_dated_ahead_is_told_as_when_the_log_took_it_in() -> None:
+    worker = AlertsWorker([CRASHED])
+    worker.sample("kvm/web", facts={"vm.state": "crashed"})
+    worker.sample("kvm/web", time=worker.clock.now + 300, ended="deleted")
+    assert worker.alerts[1].ends_at == "2027-01-15T08:00:00.000Z"
+
+
 def test_a_metric_of_a_sample_can_be_an_event() -> None:
     worker = AlertsWorker([Rule(name="Lifecycle", on="sample", metric="vm.lifecycle", above=0, statistic="part")])
     worker.sample("kvm/web", faults={"vm.lifecycle": [0, 3]})
