@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from sinks.aggregates import read_aggregate
+from sinks.console.alert_board import AlertBoard
 from sinks.console.board import Board
-from sinks.console.firing import AlertBoard
 from sinks.console.settings import ConsoleSettings
 from sinks.console.table import LiveTable
 from virtpulse.topics import ALERT_STATES

@@ -8,10 +8,12 @@ from typing import Annotated, Final, Protocol
 import msgspec
 
 from virtpulse.errors import UsageError
+from virtpulse.messages.bounds import LABEL
 from virtpulse.messages.matchers import parse_matcher
-from virtpulse.runtime.roles import Receiver
+from virtpulse.runtime.roles import NotifierSpec, Receiver, Repeats
+from virtpulse.units import Duration
 
-GroupBy = Sequence[Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]]
+GroupBy = Sequence[Annotated[str, msgspec.Meta(pattern=f"^{LABEL.pattern}$")]]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
@@ -27,6 +29,40 @@ class Named(Protocol):
     @property
     def match(self) -> Sequence[str]:
         """The matchers of the alerts that it is told of, none for all."""
+        ...
+
+
+class Notifying(Protocol):
+    """What the settings of `[sinks.NAME]` have at least."""
+
+    @property
+    def to(self) -> Sequence[Named]:
+        """Who is told."""
+        ...
+
+    @property
+    def group_by(self) -> Sequence[str]:
+        """Labels by whose values alerts come together."""
+        ...
+
+    @property
+    def group_wait(self) -> Duration:
+        """How long to wait after a group's first change."""
+        ...
+
+    @property
+    def group_interval(self) -> Duration:
+        """How much lies between two notifications of a group at least."""
+        ...
+
+    @property
+    def repeat_interval(self) -> Duration:
+        """After how long what still fires is told again."""
+        ...
+
+    @property
+    def watchdog(self) -> Duration:
+        """How often the Watchdog is told, 0 for never."""
         ...
 
 
@@ -53,6 +89,14 @@ def check_names(to: Iterable[Named]) -> None:
         seen.add(receiver.name)
 
 
+def check_longer_than_nothing(**spans: Duration) -> None:
+    """Raise ValueError, which begins with the field, for a span of 0 s."""
+    for field, span in spans.items():
+        if not span:
+            msg = f"{field} must be longer than 0s"
+            raise ValueError(msg)
+
+
 def require_receivers(sink: str, to: Sequence[Named]) -> None:
     """Raise UsageError for a sink that is to run and has nobody to tell."""
     if not to:
@@ -60,9 +104,18 @@ def require_receivers(sink: str, to: Sequence[Named]) -> None:
         raise UsageError(msg)
 
 
-def receivers(to: Iterable[Named]) -> tuple[Receiver, ...]:
-    """Return the receivers as the runtime knows them."""
-    return tuple(Receiver(receiver.name, tuple(receiver.match)) for receiver in to)
+def notifier_spec(sink: str, settings: Notifying, repeats: Repeats = Repeats.AUDIBLE) -> NotifierSpec:
+    """Return how the runtime runs a sink with these settings."""
+    return NotifierSpec(
+        sink,
+        tuple(Receiver(receiver.name, tuple(receiver.match)) for receiver in settings.to),
+        settings.group_by,
+        wait=settings.group_wait,
+        interval=settings.group_interval,
+        repeat=settings.repeat_interval,
+        watchdog=settings.watchdog,
+        repeats=repeats,
+    )
 
 
 @contextmanager

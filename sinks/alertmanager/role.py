@@ -1,24 +1,14 @@
 """The Alertmanagers, as the wiring knows them."""
 
+from functools import partial
 from typing import Final
 
 from sinks.alertmanager.settings import AlertmanagerSettings
-from sinks.receivers import needing, receivers
+from sinks.receivers import needing, notifier_spec
 from virtpulse.clock import Clock
-from virtpulse.runtime.roles import Notifier, NotifierRole, NotifierSpec, Repeats
+from virtpulse.runtime.roles import Notifier, NotifierRole, Repeats
 
-
-def _spec(settings: AlertmanagerSettings) -> NotifierSpec:
-    return NotifierSpec(
-        "alertmanager",
-        receivers(settings.to),
-        settings.group_by,
-        wait=settings.group_wait,
-        interval=settings.group_interval,
-        repeat=settings.repeat_interval,
-        watchdog=settings.watchdog,
-        repeats=Repeats.TOLD,  # it takes what is not posted any more for resolved; a silence is not that
-    )
+_REPEATS: Final = Repeats.TOLD  # it takes what is not posted any more for resolved; a silence is not that
 
 
 def _make(settings: AlertmanagerSettings, clock: Clock) -> Notifier:
@@ -28,4 +18,4 @@ def _make(settings: AlertmanagerSettings, clock: Clock) -> Notifier:
     return AlertmanagerNotifier(settings, clock)
 
 
-ROLE: Final = NotifierRole(AlertmanagerSettings, _spec, _make)
+ROLE: Final = NotifierRole(AlertmanagerSettings, partial(notifier_spec, "alertmanager", repeats=_REPEATS), _make)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from sinks.receivers import GroupBy, check_names, check_receiver
+from sinks.receivers import GroupBy, check_longer_than_nothing, check_names, check_receiver
 from virtpulse.config.secrets import Secret
 from virtpulse.units import Duration
 
@@ -46,7 +46,4 @@ class AlertmanagerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         check_names(self.to)
-        for field in ("timeout", "repeat_interval"):
-            if not getattr(self, field):
-                msg = f"{field} must be longer than 0s"
-                raise ValueError(msg)
+        check_longer_than_nothing(timeout=self.timeout, repeat_interval=self.repeat_interval)

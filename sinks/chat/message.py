@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from sinks.chat.wordings import advice, line, rule_of, standing, title
+from sinks.chat.wordings import advice, grade, line, rule_of, title
 from virtpulse.messages.alert import Alert
 from virtpulse.runtime.roles import Notification
 
@@ -22,11 +22,11 @@ class Room(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What is posted. standings: what its alerts are, as critical or resolved."""
+    """What is posted. grades: what its alerts are, as critical or resolved."""
 
     title: str
     body: str
-    standings: frozenset[str]
+    grades: frozenset[str]
 
 
 def compose(notification: Notification, now: float, room: Room) -> Message:
@@ -35,7 +35,7 @@ def compose(notification: Notification, now: float, room: Room) -> Message:
     head = _cut(title(notification.group, alerts), min(room.title_chars, room.chars))
     lines = list(islice(_lines(notification, now), room.lines))  # as many as could find room
     body = _body(lines, [rule_of(alert) for alert in alerts], room.lines - 1, room.chars - len(head) - 1)
-    return Message(head, body, frozenset(map(standing, alerts)))
+    return Message(head, body, frozenset(map(grade, alerts)))
 
 
 def _in_order(notification: Notification) -> list[tuple[Alert, bool]]:

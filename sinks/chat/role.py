@@ -1,23 +1,12 @@
 """The chats, as the wiring knows them."""
 
+from functools import partial
 from typing import Final
 
 from sinks.chat.settings import ChatSettings
-from sinks.receivers import needing, receivers
+from sinks.receivers import needing, notifier_spec
 from virtpulse.clock import Clock
-from virtpulse.runtime.roles import Notifier, NotifierRole, NotifierSpec
-
-
-def _spec(settings: ChatSettings) -> NotifierSpec:
-    return NotifierSpec(
-        "chat",
-        receivers(settings.to),
-        settings.group_by,
-        wait=settings.group_wait,
-        interval=settings.group_interval,
-        repeat=settings.repeat_interval,
-        watchdog=settings.watchdog,
-    )
+from virtpulse.runtime.roles import Notifier, NotifierRole
 
 
 def _make(settings: ChatSettings, clock: Clock) -> Notifier:
@@ -27,4 +16,4 @@ def _make(settings: ChatSettings, clock: Clock) -> Notifier:
     return ChatNotifier(settings, clock)
 
 
-ROLE: Final = NotifierRole(ChatSettings, _spec, _make)
+ROLE: Final = NotifierRole(ChatSettings, partial(notifier_spec, "chat"), _make)

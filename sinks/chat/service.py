@@ -137,7 +137,7 @@ def _sent(service: Opened, message: Message, records: list[Record]) -> bool:
     result = teller.notify(
         body=told,
         title="" if service.title_in_body else message.title,
-        notify_type=_kind(message.standings),
+        notify_type=_kind(message.grades),
         body_format=apprise.NotifyFormat.TEXT,
         log_callback=partial(_keep, records),
         log_level=logging.DEBUG,
@@ -152,10 +152,10 @@ def _keep(records: list[Record], entry: NotifyLogEntry, _service: object) -> Non
         records.append(Record(entry.message[:2_000], warning))
 
 
-def _kind(standings: frozenset[str]) -> apprise.NotifyType:
+def _kind(grades: frozenset[str]) -> apprise.NotifyType:
     """Return what colours the message where a service does so."""
-    if "critical" in standings:
+    if "critical" in grades:
         return apprise.NotifyType.FAILURE
-    if "warning" in standings:
+    if "warning" in grades:
         return apprise.NotifyType.WARNING
-    return apprise.NotifyType.SUCCESS if standings == {"resolved"} else apprise.NotifyType.INFO
+    return apprise.NotifyType.SUCCESS if grades == {"resolved"} else apprise.NotifyType.INFO

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from sinks.receivers import GroupBy, check_names, check_receiver
+from sinks.receivers import GroupBy, check_longer_than_nothing, check_names, check_receiver
 from virtpulse.config.secrets import Secret
 from virtpulse.units import Duration
 
@@ -44,6 +44,4 @@ class ChatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         check_names(self.to)
-        if not self.timeout:
-            msg = "timeout must be longer than 0s"
-            raise ValueError(msg)
+        check_longer_than_nothing(timeout=self.timeout)

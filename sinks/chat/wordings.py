@@ -1,11 +1,12 @@
 """How one alert reads in a chat. Whatever came from outside is made harmless here."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from virtpulse.harmless import harmless
-from virtpulse.messages.alert import Alert
+from virtpulse.messages.alert import Alert, source_of
 from virtpulse.messages.moments import from_rfc3339
 from virtpulse.wording import lasting
 
@@ -16,9 +17,10 @@ _OTHER: Final = "⚪"
 _RANKS: Final = tuple(_SYMBOLS)
 _NAME_CHARS: Final = 80
 _TEXT_CHARS: Final = 240
+_LINK: Final = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9./?#=%+_-]*)?")  # nothing that a service reads as markup
 
 
-def standing(alert: Alert) -> str:
+def grade(alert: Alert) -> str:
     """Return the word for what an alert is: its severity while it fires, else resolved."""
     if alert.status == RESOLVED:
         return RESOLVED
@@ -32,7 +34,7 @@ def rule_of(alert: Alert) -> str:
 
 def title(group: Mapping[str, str], alerts: Sequence[Alert]) -> str:
     """Return what the alerts have in common, and how many there are of each severity, worst first."""
-    counts = Counter(map(standing, alerts))
+    counts = Counter(map(grade, alerts))
     words = sorted(counts, key=lambda word: (_rank(word), word))
     told = ", ".join(f"{_symbol(word)} {counts[word]} {word}" for word in words[: len(_RANKS) + 1])
     return f"{_group(group)}: {told}"
@@ -40,16 +42,21 @@ def title(group: Mapping[str, str], alerts: Sequence[Alert]) -> str:
 
 def line(alert: Alert, now: float, *, repeated: bool) -> str:
     """Return an alert as one line; a repeated one says for how long it has been firing, a resolved one how long it lasted."""
-    word = standing(alert)
+    word = grade(alert)
     what = f"{_symbol(word)} {word} {rule_of(alert)} {_place(alert.labels)}".rstrip()
     summary = harmless(alert.annotations.get("summary", ""), _TEXT_CHARS)
     return f"{what}{_span(alert, now, repeated=repeated)}{f': {summary}' if summary else ''}"
 
 
 def advice(alert: Alert) -> str:
-    """Return what to do about it, to be put behind its line; nothing where it is resolved or nobody knows."""
-    told = harmless(alert.annotations.get("advice", ""), _TEXT_CHARS) if alert.status == "firing" else ""
-    return f" → {told}" if told else ""
+    """Return what to do about it and where that is written, for behind its line; nothing where it is resolved or nobody knows."""
+    if alert.status == RESOLVED:
+        return ""
+    told = harmless(alert.annotations.get("advice", ""), _TEXT_CHARS)
+    runbook = alert.annotations.get("runbook_url", "")
+    link = f"see {runbook}" if len(runbook) <= _TEXT_CHARS and _LINK.fullmatch(runbook) else ""
+    parts = "; ".join(part for part in (told, link) if part)
+    return f" → {parts}" if parts else ""
 
 
 def _span(alert: Alert, now: float, *, repeated: bool) -> str:
@@ -67,9 +74,7 @@ def _moment(text: str, otherwise: float) -> float:
 
 
 def _place(labels: Mapping[str, str]) -> str:
-    source = "/".join(labels[name] for name in ("host", "vm") if labels.get(name))
-    device = labels.get("device", "")
-    return harmless(f"{source} {device}".strip(), _NAME_CHARS)
+    return harmless(f"{source_of(labels)} {labels.get('device', '')}".strip(), _NAME_CHARS)
 
 
 def _group(group: Mapping[str, str]) -> str:

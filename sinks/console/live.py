@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from sinks.aggregates import read_aggregate
+from sinks.console.alert_board import AlertBoard
 from sinks.console.board import Board
-from sinks.console.firing import AlertBoard
 from sinks.console.settings import ConsoleSettings
 from virtpulse.clock import Clock
 from virtpulse.errors import FatalError, InvalidError

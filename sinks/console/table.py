@@ -8,10 +8,10 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.text import Text
 
-from sinks.console.alert_lines import alert_lines
+from sinks.console.alert_board import AlertBoard
+from sinks.console.alert_rows import alert_rows
 from sinks.console.board import Board, View
 from sinks.console.columns import Columns, share
-from sinks.console.firing import AlertBoard
 from sinks.console.fitting import fit
 from sinks.console.glyphs import bar, scale, sparkline
 from sinks.row import Measure, Row, extent, figure
@@ -74,7 +74,7 @@ class Frame:
         view = self._alerts.view(room, now)
         if view.more and len(view.shown) == room:
             view = self._alerts.view(room - 1, now)  # the last line says how many more there are
-        return alert_lines(view, width, now) if room else []
+        return alert_rows(view, width, now) if room else []
 
     @staticmethod
     def _body(view: View, width: int, space: int) -> list[Text]:

@@ -1,23 +1,12 @@
 """The webhooks, as the wiring knows them."""
 
+from functools import partial
 from typing import Final
 
-from sinks.receivers import needing, receivers
+from sinks.receivers import needing, notifier_spec
 from sinks.webhook.settings import WebhookSettings
 from virtpulse.clock import Clock
-from virtpulse.runtime.roles import Notifier, NotifierRole, NotifierSpec
-
-
-def _spec(settings: WebhookSettings) -> NotifierSpec:
-    return NotifierSpec(
-        "webhook",
-        receivers(settings.to),
-        settings.group_by,
-        wait=settings.group_wait,
-        interval=settings.group_interval,
-        repeat=settings.repeat_interval,
-        watchdog=settings.watchdog,
-    )
+from virtpulse.runtime.roles import Notifier, NotifierRole
 
 
 def _make(settings: WebhookSettings, clock: Clock) -> Notifier:
@@ -27,4 +16,4 @@ def _make(settings: WebhookSettings, clock: Clock) -> Notifier:
     return WebhookNotifier(settings, clock)
 
 
-ROLE: Final = NotifierRole(WebhookSettings, _spec, _make)
+ROLE: Final = NotifierRole(WebhookSettings, partial(notifier_spec, "webhook"), _make)

@@ -39,7 +39,8 @@ def alert(**more):
 def fires():
     found = alert(status="firing")
     state = AlertState(
-        fingerprint=found.fingerprint, state="firing", rule="FilesystemFull", source="host-007", since=NOW, alert=found,
+        fingerprint=found.fingerprint, state="firing", rule="FilesystemFull", source="host-007", since=NOW, fired=NOW,
+        alert=found,
     )
     return Batch("alert-states", 0, range(1), [NOW], [found.fingerprint], [encode(state)])
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("virtpulse", "producers", "processors", "sinks")
 ROLES = "Producers, processors and sinks never import one another"
 CORE = "In the core only the wiring imports roles"
+SINKS = "Of the runtime sinks import only what is there for them"
 LAYERS = "In the core each layer imports only those below it"
 
 
@@ -35,6 +36,8 @@ def _lint(tree: Path) -> subprocess.CompletedProcess[str]:
         ("producers/wrong.py", "import processors.windows.settings", ROLES),
         ("sinks/wrong.py", "import producers.host.settings", ROLES),
         ("processors/wrong.py", "from sinks import console", ROLES),
+        ("sinks/chat/wrong.py", "from virtpulse.runtime.notifying.muting import Kept", SINKS),
+        ("sinks/wrong.py", "import virtpulse.runtime.sinking", SINKS),
         ("virtpulse/catalogue/wrong.py", "import producers", CORE),
         ("virtpulse/runtime/wrong.py", "from sinks.console import settings", CORE),
         ("virtpulse/messages/wrong.py", "import virtpulse.transports.interface", LAYERS),

@@ -1,6 +1,7 @@
 import itertools
 from typing import Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,38 @@ def _lines(message: Message) -> list[str]:
     return [message.title, *message.body.split("\n")]
 
 
+@pytest.mark.parametrize(
+    ("runbook", "told"),
+    [
+        (
+            "https://wiki.example/runbooks/CpuBusy.md#what-it-means",
+            " → look at top; see https://wiki.example/runbooks/CpuBusy.md#what-it-means",
+        ),
+        ("", " → look at top"),
+        ("docs/runbooks/CpuBusy.md", " → look at top"),
+        ("javascript:alert(1)", " → look at top"),
+        ("https://wiki.example/a b", " → look at top"),
+        ("https://wiki.example/@room", " → look at top"),
+        ("https://wiki.example/" + "x" * 300, " → look at top"),
+    ],
+)
+def test_the_runbook_stands_behind_the_advice_of_the_first_of_its_rule_if_it_is_a_plain_link(runbook: str, told: str) -> None:
+    alerts = [alert("CpuBusy", began=NOW, vm=vm) for vm in ("web-3", "web-4")]
+    for one in alerts:
+        one.annotations["runbook_url"] = runbook
+    first, second = compose(notification(alerts), NOW, ROOM).body.split("\n")
+    assert first == f"🟠 warning CpuBusy kvm-07/web-3: kvm-07/web-3 uses 93 % of its CPU{told}"
+    assert second == "🟠 warning CpuBusy kvm-07/web-4: kvm-07/web-4 uses 93 % of its CPU"
+
+
+def test_a_runbook_without_advice_is_shown_and_none_is_of_what_is_resolved() -> None:
+    firing, over = alert("CpuBusy", began=NOW - 60), alert("DiskSlow", began=NOW - 60, ended=NOW)
+    for one in (firing, over):
+        one.annotations.update(advice="", runbook_url="https://wiki.example/x")
+    lines = compose(notification([firing, over]), NOW, ROOM).body.split("\n")
+    assert [line.partition(" → ")[2] for line in lines] == ["see https://wiki.example/x", ""]
+
+
 def test_a_message_names_the_group_counts_by_severity_and_tells_each_alert_in_a_line() -> None:
     busy = alert("CpuBusy", "warning", began=NOW - 60, vm="web-3")
     again = alert("CpuBusy", "warning", began=NOW - 60, vm="web-4")
@@ -45,7 +78,7 @@ def test_a_message_names_the_group_counts_by_severity_and_tells_each_alert_in_a_
         "🟠 warning CpuBusy kvm-07/web-4: kvm-07/web-4 uses 93 % of its CPU",
         "🟢 resolved DiskSlow kvm-07 sda after 3 min: kvm-07 uses 93 % of its CPU",
     ]
-    assert message.standings == {"critical", "warning", "resolved"}
+    assert message.grades == {"critical", "warning", "resolved"}
 
 
 def test_what_is_told_again_says_for_how_long_it_has_been_firing_and_comes_behind_the_news() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from sinks.console.alert_board import AlertBoard
 from sinks.console.board import Board
-from sinks.console.firing import AlertBoard
 from sinks.console.live import LiveView
 from sinks.console.role import ROLE
 from sinks.console.settings import ConsoleSettings, Format
@@ -61,7 +61,7 @@ def alert(name: str = "CpuBusy", source: str = "kvm-07/web-3", *, severity: str 
 
 
 def state(of: Alert, life: Life = "firing", *, inhibited: str = "", rule: str = "", source: str = "x") -> bytes:
-    found = AlertState(fingerprint=of.fingerprint, state=life, rule=rule, source=source, since=NOW, alert=of)
+    found = AlertState(fingerprint=of.fingerprint, state=life, rule=rule, source=source, since=NOW, fired=NOW, alert=of)
     if inhibited:
         found.inhibited = inhibited
     return encode(found)

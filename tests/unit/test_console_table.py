@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from sinks.console.alert_board import AlertBoard
 from sinks.console.board import Board
-from sinks.console.firing import AlertBoard
 from sinks.console.settings import ConsoleSettings
 from sinks.console.table import LiveTable
 from sinks.row import Row

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.telling import alert
 from virtpulse.messages.alert import Alert
-from virtpulse.runtime.notifying.firing import Standing
-from virtpulse.runtime.notifying.groups import NEVER, Group, Pace, Resolved
+from virtpulse.runtime.firing import FiringAlert
+from virtpulse.runtime.notifying.groups import UNLISTED, Group, Pace, Resolved
 from virtpulse.runtime.notifying.muting import Kept
 from virtpulse.runtime.roles import Notification, Repeats
 
@@ -44,16 +44,16 @@ class Life:
     ever_muted: set[Episode] = field(default_factory=set)
     ever_free: set[Episode] = field(default_factory=set)
 
-    def keeps(self, standing: Standing) -> Kept | None:
-        return Kept.SILENCED if standing.alert.labels["alertname"] in self.muted else None
+    def keeps(self, firing: FiringAlert) -> Kept | None:
+        return Kept.SILENCED if firing.alert.labels["alertname"] in self.muted else None
 
     def fire(self, rule: str) -> None:
         self.now += 0.001  # so that no two begin at one moment
         one = self.firing.get(rule) or alert(rule, began=self.now)
         self.firing[rule] = one
         self.see(one)
-        standing = Standing(one)
-        self.group.fires(standing, self.keeps(standing), self.now)
+        firing = FiringAlert(one)
+        self.group.fires(firing, self.keeps(firing), self.now)
 
     def end(self, rule: str) -> None:
         one = self.firing.pop(rule, None)
@@ -99,8 +99,8 @@ class Life:
         if self.under_way is None and self.group.due(PACE) <= self.now:
             notification = self.compose_now()
             if notification is not None:
-                self.paused.append(self.now - (self.arrived or -NEVER))
-                self.waited.append(self.now - (self.happened or -NEVER))
+                self.paused.append(self.now - (self.arrived or -UNLISTED))
+                self.waited.append(self.now - (self.happened or -UNLISTED))
                 self.happened = None
 
     def arrive(self) -> None:
@@ -168,8 +168,8 @@ def test_in_the_end_the_reader_believes_what_is_true_and_read_no_change_twice(se
 @settings(max_examples=200, deadline=None)
 def test_news_are_told_after_the_interval_and_no_sooner_than_they_have_waited(seed: int) -> None:
     life = lived(seed)
-    assert min(life.paused, default=NEVER) >= PACE.interval
-    assert min(life.waited, default=NEVER) >= PACE.wait
+    assert min(life.paused, default=UNLISTED) >= PACE.interval
+    assert min(life.waited, default=UNLISTED) >= PACE.wait
 
 
 @given(seed=st.integers(0, 10**9))
@@ -202,10 +202,10 @@ def test_news_wait_for_others_and_for_the_interval(late: float) -> None:
 
 def test_with_nothing_that_fires_nothing_is_due() -> None:
     life = Life()
-    assert life.group.due(PACE) == NEVER
+    assert life.group.due(PACE) == UNLISTED
     life.fire("A")
     life.end("A")
     life.now += PACE.wait
     life.compose()
     assert life.under_way is None
-    assert life.group.due(PACE) == NEVER
+    assert life.group.due(PACE) == UNLISTED

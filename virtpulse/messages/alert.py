@@ -11,6 +11,9 @@ from virtpulse.messages.moments import NEVER
 Status = Literal["firing", "resolved"]
 Life = Literal["pending", "firing", "recovering"]
 
+WATCHDOG: Final = "Watchdog"  # the name of the alert that always fires, and of its rule
+BEATS_FOR: Final = 180.0  # seconds for which one record of the Watchdog says that the alerts are judged
+SEVERITIES: Final = ("critical", "warning", "info", "none")  # worst first
 STATE_VERSION: Final = 1  # of `AlertState`; a record with a larger one is left to the release that wrote it
 
 _FNV_OFFSET: Final = 14_695_981_039_346_656_037
@@ -67,6 +70,17 @@ class AlertState(msgspec.Struct, gc=False, kw_only=True):
     inhibited: str | UnsetType = UNSET
     alert: Alert | UnsetType = UNSET
     version: int = STATE_VERSION
+
+
+def source_of(labels: Mapping[str, str]) -> str:
+    """Return the source that an alert is of, as `kvm-07/web-3`; empty for one of no source."""
+    return "/".join(labels[name] for name in ("host", "vm") if labels.get(name))
+
+
+def severity_rank(labels: Mapping[str, str]) -> int:
+    """Return the place of an alert's severity among SEVERITIES, and behind them for one that is not known."""
+    severity = labels.get("severity", "")
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

@@ -1,19 +1,20 @@
 """The book of one partition: all groups of all receivers, which is due when, and from where on the log is still needed."""
 
 import heapq
+import math
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Final, NamedTuple
 
 from virtpulse.errors import InvalidError
-from virtpulse.messages.alert import Alert
+from virtpulse.messages.alert import WATCHDOG, Alert
 from virtpulse.messages.matchers import matching
 from virtpulse.messages.moments import from_rfc3339
 from virtpulse.messages.notified import Notified
 from virtpulse.messages.reading import WHOLE
 from virtpulse.runtime.counters import Counters
-from virtpulse.runtime.notifying.firing import WATCHDOG, Change, Standing
-from virtpulse.runtime.notifying.groups import NEVER, Group, Pace, Resolved
+from virtpulse.runtime.firing import Change, FiringAlert
+from virtpulse.runtime.notifying.groups import UNLISTED, Group, Pace, Resolved
 from virtpulse.runtime.notifying.memory import record, removal
 from virtpulse.runtime.notifying.muting import Kept, Muting
 from virtpulse.runtime.roles import Notification, NotifierSpec
@@ -24,7 +25,7 @@ LINGER: Final = 60.0  # seconds for which a group that is over is kept at least,
 MAX_OWED: Final = 200_000
 
 _MOST_REMOVALS: Final = 1_000  # in one step
-_TAKEN: Final = -NEVER  # a group is listed for it while its receiver is being told
+_TAKEN: Final = -math.inf  # a group is listed for it while its receiver is being told
 _WATCHDOGS: Final = (("alertname", WATCHDOG),)
 
 Name = tuple[str, tuple[tuple[str, str], ...]]  # of a group: the receiver, and the labels sorted
@@ -75,13 +76,13 @@ class Book:
 
     def note(self, change: Change, now: float) -> None:
         """Take note of what fires, or fires no more."""
-        standing = change.after or change.before
-        if standing is None:
+        firing = change.after or change.before
+        if firing is None:
             return
-        kept = self._muting.keeps(standing)
-        for group in map(self._group, self._names(standing)):
+        kept = self._muting.keeps(firing)
+        for group in map(self._group, self._names(firing)):
             if change.after is None:
-                group.ceases(standing.alert.fingerprint, now)
+                group.ceases(firing.alert.fingerprint, now)
             else:
                 self._count(group.fires(change.after, kept, now))
             self._list(group)
@@ -93,7 +94,7 @@ class Book:
         late = message.time - from_rfc3339(alert.ends_at) > LATE
         heard = not late and not self._muting.kept(alert, message.time)
         resolved = Resolved(alert, message.position)
-        for group in [self._group(name) for name in self._names(Standing(alert)) if heard or name in self._groups]:
+        for group in [self._group(name) for name in self._names(FiringAlert(alert)) if heard or name in self._groups]:
             if group.resolves(resolved, now, heard=heard):
                 heapq.heappush(self._owed, (message.position, next(self._numbers), alert.fingerprint, group))
             self._list(group)
@@ -129,7 +130,7 @@ class Book:
 
     def free(self, group: Group) -> None:
         """List a group again that was due."""
-        group.listed = NEVER
+        group.listed = UNLISTED
         self._list(group)
 
     def compose(self, group: Group, now: float) -> Telling | None:
@@ -165,11 +166,11 @@ class Book:
             del self._groups[name]
         return [removal(self._spec.name, group, self.partition) for _, group in over[:_MOST_REMOVALS] if group.last is not None]
 
-    def _names(self, standing: Standing) -> Iterator[Name]:
-        labels = standing.alert.labels
-        if standing.watchdog and not self._spec.watchdog:
+    def _names(self, firing: FiringAlert) -> Iterator[Name]:
+        labels = firing.alert.labels
+        if firing.watchdog and not self._spec.watchdog:
             return
-        shared = _WATCHDOGS if standing.watchdog else tuple((name, labels[name]) for name in self._by if name in labels)
+        shared = _WATCHDOGS if firing.watchdog else tuple((name, labels[name]) for name in self._by if name in labels)
         for receiver in self._spec.receivers:
             if not receiver.match or matching(receiver.match, labels):
                 yield receiver.name, shared
@@ -190,7 +191,7 @@ class Book:
         due = group.due(group.pace)
         if group.listed not in {_TAKEN, due}:
             group.listed = due
-            if due < NEVER:
+            if due < UNLISTED:
                 heapq.heappush(self._agenda, (due, next(self._numbers), group))
 
     def _count(self, *begun: Kept | None) -> None:

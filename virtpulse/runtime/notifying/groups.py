@@ -7,19 +7,16 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from virtpulse.messages.alert import Alert
-from virtpulse.messages.moments import NEVER as NEVER_BEGUN
-from virtpulse.messages.moments import from_rfc3339
+from virtpulse.messages.alert import Alert, severity_rank
+from virtpulse.messages.moments import NEVER, from_rfc3339
 from virtpulse.messages.notified import Notified
-from virtpulse.runtime.notifying.firing import Standing
+from virtpulse.runtime.firing import FiringAlert
 from virtpulse.runtime.notifying.muting import Kept
 from virtpulse.runtime.roles import Notification, Repeats
 
-NEVER: Final = math.inf
+UNLISTED: Final = math.inf  # a group is due then of which nothing is to be told
 
-_WORST_FIRST: Final = {"critical": 0, "warning": 1, "info": 2}
-
-Keeps = Callable[[Standing], Kept | None]
+Keeps = Callable[[FiringAlert], Kept | None]
 
 
 class Pace(NamedTuple):
@@ -54,10 +51,10 @@ class Group:
         self.until = 0
         self.resolved: dict[str, Resolved] = {}
         self.changed = 0.0
-        self.listed = NEVER
+        self.listed = UNLISTED
         self.judged = 0
         self._repeats = repeats
-        self._firing: dict[str, Standing] = {}
+        self._firing: dict[str, FiringAlert] = {}
         self._kept: set[str] = set()  # of what fires
         self._held: dict[str, str] = {}  # fingerprint to startsAt of what was kept back before it was told
         self._telling: dict[str, str] = {}  # the same of what it may know by now: a notification of it is under way
@@ -73,18 +70,18 @@ class Group:
         self.until = notified.until
         self.changed = now
 
-    def fires(self, standing: Standing, kept: Kept | None, now: float) -> Kept | None:
+    def fires(self, firing: FiringAlert, kept: Kept | None, now: float) -> Kept | None:
         """Take up an alert as it fires now; return why it is kept back, if that begins before it was told."""
-        name = standing.alert.fingerprint
-        self._firing[name] = standing
+        name = firing.alert.fingerprint
+        self._firing[name] = firing
         self.resolved.pop(name, None)
         self._expected.discard(name)
         return self._judge(name, kept, now)
 
     def ceases(self, name: str, now: float) -> None:
         """Take note that the alert with this fingerprint does not fire any more; that it is resolved comes by itself."""
-        standing = self._firing.pop(name, None)
-        if standing is not None and standing.inhibited:
+        firing = self._firing.pop(name, None)
+        if firing is not None and firing.inhibited:
             self._held.pop(name, None)  # nobody will say that it is resolved
         self._kept.discard(name)
         if name in self._fresh:
@@ -110,7 +107,7 @@ class Group:
 
     def judge(self, keeps: Keeps, now: float) -> list[Kept]:
         """Judge anew what is kept back; return why, for each alert for which that begins before it was told."""
-        begun = [self._judge(name, keeps(standing), now) for name, standing in self._firing.items()]
+        begun = [self._judge(name, keeps(firing), now) for name, firing in self._firing.items()]
         return [kept for kept in begun if kept is not None]
 
     @property
@@ -130,15 +127,15 @@ class Group:
 
     def due(self, pace: Pace) -> float:
         """Return when to tell the receiver: of news after `wait`, and `interval` after it was told last; else after `repeat`."""
-        last = -NEVER if self.last is None else self.last
+        last = -math.inf if self.last is None else self.last
         if self._news_since is not None:
             return max(self._news_since + pace.wait, last + pace.interval)
         repeats = self.last is not None and self._firing and self.told and not self._resting
-        return last + pace.repeat if repeats else NEVER
+        return last + pace.repeat if repeats else UNLISTED
 
     def compose(self, now: float) -> Notification | None:
         """Return what is to be told now; None if there is no news, and nothing to be repeated or not yet."""
-        firing = [standing.alert for name, standing in self._firing.items() if self._is_told_of(name)]
+        firing = [firing.alert for name, firing in self._firing.items() if self._is_told_of(name)]
         news = frozenset(self._fresh | self.resolved.keys())
         self._expected.clear()
         self._news_since = None
@@ -178,7 +175,7 @@ class Group:
         believed = self._telling.get(alert.fingerprint) or self.told.get(alert.fingerprint)
         if believed is not None:
             return believed == alert.starts_at or not _is_later(believed, alert.starts_at)
-        return heard and not _is_later(self._held.get(alert.fingerprint, NEVER_BEGUN), alert.starts_at)
+        return heard and not _is_later(self._held.get(alert.fingerprint, NEVER), alert.starts_at)
 
     def _judge(self, name: str, kept: Kept | None, now: float) -> Kept | None:
         starts_at = self._firing[name].alert.starts_at
@@ -192,8 +189,8 @@ class Group:
 
     def _weigh(self, name: str, now: float) -> None:
         """Find out whether an alert is news."""
-        standing = self._firing.get(name)
-        if standing is None or name in self._kept or self.told.get(name) == standing.alert.starts_at:
+        firing = self._firing.get(name)
+        if firing is None or name in self._kept or self.told.get(name) == firing.alert.starts_at:
             self._fresh.discard(name)
         elif name not in self._fresh:
             self._fresh.add(name)
@@ -219,4 +216,4 @@ def _is_later(moment: str, other: str) -> bool:
 
 
 def _rank(alert: Alert) -> tuple[int, str, str]:
-    return _WORST_FIRST.get(alert.labels.get("severity", ""), 3), alert.starts_at, alert.fingerprint
+    return severity_rank(alert.labels), alert.starts_at, alert.fingerprint

@@ -6,7 +6,7 @@ from enum import Enum
 
 from virtpulse.messages.alert import Alert
 from virtpulse.messages.inhibition import Inhibition
-from virtpulse.runtime.notifying.firing import Change, Standing
+from virtpulse.runtime.firing import Change, FiringAlert
 from virtpulse.runtime.notifying.silences import Silences
 
 
@@ -28,11 +28,11 @@ class Muting:
 
     def note(self, change: Change) -> None:
         """Take note of what fires or ceases to fire."""
-        standing = change.before or change.after
-        if standing is None or (change.before and change.after):
+        firing = change.before or change.after
+        if firing is None or (change.before and change.after):
             return
-        for inhibition, firing in self._sources:
-            self._count(firing, inhibition.of_source(standing.alert.labels), 1 if change.after else -1)
+        for inhibition, counts in self._sources:
+            self._count(counts, inhibition.of_source(firing.alert.labels), 1 if change.after else -1)
 
     def look(self, now: float) -> bool:
         """Return whether `version` has changed since the last look. Seconds since the epoch."""
@@ -41,10 +41,10 @@ class Muting:
         self.version += changed
         return changed
 
-    def keeps(self, standing: Standing) -> Kept | None:
+    def keeps(self, firing: FiringAlert) -> Kept | None:
         """Return why an alert that fires is kept back, None if it is not."""
-        labels = standing.alert.labels
-        if standing.inhibited:
+        labels = firing.alert.labels
+        if firing.inhibited:
             return Kept.INHIBITED
         if self._silences.silenced(labels):
             return Kept.SILENCED
@@ -55,16 +55,16 @@ class Muting:
         return self._silences.silenced_at(time, alert.labels) or self._inhibited(alert.labels)
 
     def _inhibited(self, labels: Mapping[str, str]) -> bool:
-        for inhibition, firing in self._sources:
-            wanted = inhibition.of_target(labels) if firing else None
-            if wanted is not None and wanted in firing:
+        for inhibition, counts in self._sources:
+            wanted = inhibition.of_target(labels) if counts else None
+            if wanted is not None and wanted in counts:
                 return True
         return False
 
-    def _count(self, firing: Counter[tuple[str, ...]], values: tuple[str, ...] | None, step: int) -> None:
+    def _count(self, counts: Counter[tuple[str, ...]], values: tuple[str, ...] | None, step: int) -> None:
         if values is None:
             return
-        firing[values] += step
-        if firing[values] <= 0:
-            del firing[values]
+        counts[values] += step
+        if counts[values] <= 0:
+            del counts[values]
         self._changed = True

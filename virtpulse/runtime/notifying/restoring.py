@@ -10,8 +10,8 @@ from virtpulse.messages.alert_reading import read_notified
 from virtpulse.messages.notified import is_told_by
 from virtpulse.runtime.closing import closing_generator
 from virtpulse.runtime.context import Context
+from virtpulse.runtime.firing import Change
 from virtpulse.runtime.notifying.book import Book
-from virtpulse.runtime.notifying.firing import Change
 from virtpulse.runtime.notifying.states import States
 from virtpulse.runtime.roles import NotifierSpec
 from virtpulse.topics import NOTIFICATIONS
@@ -33,8 +33,8 @@ async def restored(spec: NotifierSpec, context: Context, states: States, partiti
     """Return the book of a partition. Raises FatalError, and RetryableError if the role is stopped while reading fails."""
     muting, counters = states.muting, context.counters
     found = await context.retrying(lambda: _remembered(spec, context, Book(spec, partition, muting, counters, position)))
-    for index, standing in enumerate(states.firing.of(partition)):
-        found.book.note(Change(partition, None, standing), context.clock.time())
+    for index, firing in enumerate(states.firing.of(partition)):
+        found.book.note(Change(partition, None, firing), context.clock.time())
         if index % _AT_ONCE == 0:
             await asyncio.sleep(0)  # there may be many, and others wait for the loop
     return found

@@ -10,8 +10,8 @@ from virtpulse.messages.alert import Alert
 from virtpulse.messages.alert_reading import read_silence
 from virtpulse.messages.inhibition import Inhibition
 from virtpulse.runtime.context import Context
+from virtpulse.runtime.firing import Change, Firing
 from virtpulse.runtime.latest import Place, take_latest, unseen
-from virtpulse.runtime.notifying.firing import Change, Firing
 from virtpulse.runtime.notifying.muting import Muting
 from virtpulse.runtime.notifying.silences import Silences
 from virtpulse.topics import ALERT_STATES, SILENCES

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from virtpulse.errors import InvalidError
-from virtpulse.messages.alert import Alert
+from virtpulse.messages.alert import SEVERITIES, Alert
 from virtpulse.messages.alert_reading import read_alert
 from virtpulse.messages.moments import from_rfc3339
-from virtpulse.runtime.notifying.firing import Change, Firing, Standing
+from virtpulse.runtime.firing import Change, Firing, FiringAlert
 from virtpulse.topics import ALERT_STATES
 from virtpulse.transports.interface import Batch, Message
 
 SHOWN_FOR: Final = 30.0  # seconds for which a resolved alert is shown
 RESOLVED: Final = "resolved"
-KINDS: Final = ("critical", "warning", "info", "other", RESOLVED)  # worst first
+KINDS: Final = (*SEVERITIES[:3], "other", RESOLVED)  # worst first
 
 _MOST_RESOLVED: Final = 1_000
 
@@ -115,11 +115,11 @@ def kind(alert: Alert) -> str:
     if alert.status == RESOLVED:
         return RESOLVED
     severity = alert.labels.get("severity", "")
-    return severity if severity in KINDS[:3] else "other"
+    return severity if severity in SEVERITIES[:3] else "other"
 
 
-def _is_seen(standing: Standing) -> bool:
-    return not standing.inhibited and not standing.watchdog
+def _is_seen(firing: FiringAlert) -> bool:
+    return not firing.inhibited and not firing.watchdog
 
 
 def _rank(alert: Alert) -> tuple[int, float, str]:

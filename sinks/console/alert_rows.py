@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
-from sinks.console.firing import RESOLVED, AlertsView, kind
+from sinks.console.alert_board import RESOLVED, AlertsView, kind
 from sinks.console.fitting import fit
-from virtpulse.messages.alert import Alert
+from virtpulse.messages.alert import Alert, source_of
 from virtpulse.messages.moments import from_rfc3339
 from virtpulse.printable import printable
 from virtpulse.wording import lasting
@@ -43,7 +43,7 @@ class _Widths(NamedTuple):
     span: int
 
 
-def alert_lines(view: AlertsView, width: int, now: float) -> list[Text]:
+def alert_rows(view: AlertsView, width: int, now: float) -> list[Text]:
     """Return a line for each alert of `view`, and one that says how many more there are; none where there is none."""
     told = [_words(alert, now) for alert in view.shown]
     placed = width >= _WIDE or not all(words.source in words.summary for words in told)
@@ -76,7 +76,7 @@ def _more(view: AlertsView) -> Text:
 def _words(alert: Alert, now: float) -> _Words:
     labels = alert.labels
     word = RESOLVED if alert.status == RESOLVED else labels.get("severity") or "none"
-    source = "/".join(labels[name] for name in ("host", "vm") if labels.get(name))
+    source = source_of(labels)
     return _Words(
         severity=f"{_SYMBOLS[kind(alert)]} {_told(word)}",
         name=_told(labels.get("alertname", "")),
