@@ -79,6 +79,22 @@ def test_positions_are_shown_and_reset(run: Run, tmp_path: Path) -> None:
     assert (end["following"], end["first_needed"], end["lag"]) == (end["end"], end["end"], 0)
 
 
+@pytest.mark.parametrize(
+    ("group", "lost"),
+    [
+        ("windows", "the inventory of sources, and the windows that were open"),
+        ("alerts", "what fired: nobody is told that it is resolved, and what is still wrong fires anew"),
+        ("chat", "who was told what: all that fires is told again"),
+        ("jsonl", "nothing"),
+    ],
+)
+def test_a_reset_says_what_is_lost_with_the_position(run: Run, group: str, lost: str) -> None:
+    result = run("positions", "reset", group, "--to", "end")
+    assert result.code == 0
+    (said,) = [log for log in map(json.loads, result.err.splitlines()) if log["event"] == "position set"]
+    assert (said["group"], said["lost"]) == (group, lost)
+
+
 def test_the_positions_are_shown_whatever_a_sink_makes_of_its_settings(run: Run) -> None:
     assert run("positions", "show", "--set", "sinks.jsonl.path=no-place-for-the-time.jsonl").code == 0
 

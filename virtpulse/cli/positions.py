@@ -15,6 +15,7 @@ from virtpulse.config.load import Configuration
 from virtpulse.errors import RetryableError, UsageError
 from virtpulse.logs import get_logger
 from virtpulse.runtime.closing import closing, closing_generator
+from virtpulse.topics import ALERT_STATES, NOTIFICATIONS, SOURCES
 from virtpulse.transports.interface import Assigned, Outgoing, Position, Progress, Subscription, Transport
 
 app = App(name="positions", help="Look at, or set, where each group stands in the log.")
@@ -26,6 +27,11 @@ To = Literal["start", "end"]
 _HEADING: Final = f"{'group':<16} {'topic':<12} {'partition':>9} {'needed':>12} {'following':>12} {'end':>12} {'lag':>10}"
 _OWN_WITHIN: Final = 8.0  # seconds; a worker that died is taken over within 5
 _STEP: Final = 5_000  # messages that are stored as one step
+_MEANING: Final = {  # of a removed state, by its topic
+    SOURCES: "the inventory of sources, and the windows that were open",
+    ALERT_STATES: "what fired: nobody is told that it is resolved, and what is still wrong fires anew",
+    NOTIFICATIONS: "who was told what: all that fires is told again",
+}
 
 
 class Standing(NamedTuple):
@@ -78,9 +84,14 @@ def show(
 def reset(group: str, /, *, to: To, common: Common | None = None) -> None:
     """Set a group to the beginning or the end of what the log holds; its workers must be stopped.
 
-    What a processor remembers is removed with it: for windows that is the inventory of sources. From the start it handles
-    everything again, and its output is in the log twice. At the end it takes up only what comes from then on: windows that
-    are open are dropped, their samples with them.
+    What it remembers is removed with it. From the start it handles everything again, and its output is in the log twice. At
+    the end it takes up only what comes from then on.
+
+    windows: the inventory of sources is removed; windows that are open are dropped, their samples with them.
+
+    alerts: what fires vanishes, and nobody is told that it is resolved; what is still wrong fires anew.
+
+    chat, webhook, alertmanager: who was told what is forgotten, and all that fires is told again.
 
     **Example**
 
@@ -95,7 +106,12 @@ def reset(group: str, /, *, to: To, common: Common | None = None) -> None:
     groups = wiring.groups(configuration)
     _require(group, groups)
     execute(_reset(configuration, group, groups[group], to))
-    _log.info("position set", group=group, to=to)
+    _log.info("position set", group=group, to=to, lost=_lost(groups[group]))
+
+
+def _lost(group: wiring.Group) -> str:
+    """Return what it means that the state of a group was removed."""
+    return "; ".join(_MEANING[topic] for topic in group.states if topic in _MEANING) or "nothing"
 
 
 def _require(group: str, groups: Mapping[str, wiring.Group]) -> None:
