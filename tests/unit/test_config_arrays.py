@@ -122,6 +122,10 @@ REFUSALS = [
         f"{TWO}[rules.facts]\n'vm.state' = ['x']",
         'rules[2].facts."vm.state" (line 7 of FILE) must be a text or a number or true or false, got ["x"]',
     ),
+    (
+        f"{TWO}facts.vm.state = 'crashed'",
+        "rules[2].facts.vm.state (line 6 of FILE): vm must be a text or a number or true or false, not a table; a key with a dot",
+    ),
     (f"{TWO}facts = {{ bad = 1 }}", "rules[2].facts.bad (line 6 of FILE) must not be there"),
     (f"{TWO}[rules.while]\nabov = 1", "rules[2].while.abov (line 7 of FILE): unknown key; did you mean rules[2].while.above?"),
     (f"{TWO}while = 1", "rules[2].while (line 6 of FILE) must be a table, [rules[2].while], got 1"),
@@ -159,11 +163,28 @@ def test_a_wrong_element_is_refused_with_its_number_key_and_line(read: Load, tmp
     assert str(caught.value).startswith(said.replace("FILE", str(tmp_path / "x.toml")))
 
 
+def test_a_key_with_a_dot_is_shown_as_it_is_to_be_written(read: Load) -> None:
+    with pytest.raises(UsageError, match=r'a key with a dot is put in quotes, rules\[1\]\.facts\."vm\.state"$'):
+        read('[[rules]]\nname = "a"\nfacts.vm.state = "crashed"')
+
+
 def test_what_comes_from_elsewhere_names_its_place(read: Load) -> None:
     with pytest.raises(UsageError, match=r"rules\[2\]\.abov \(--set rules\): unknown key"):
         read("", assignments=["rules=[{name = 'a'}, {name = 'b', abov = 1}]"])
     with pytest.raises(UsageError, match=r"rules \(environment variable VIRTPULSE_RULES\) must be an array of tables"):
         read("", environ={"VIRTPULSE_RULES": "CpuBusy"})
+
+
+def test_a_value_of_one_element_belongs_in_the_file(read: Load) -> None:
+    with pytest.raises(UsageError, match=r"^rules \(--set rules.1.above\) is an array of tables: .* file, \[\[rules\]\]$"):
+        read(TWO, assignments=["rules.1.above=3"])
+    with pytest.raises(UsageError, match=r"^rules \(environment variable VIRTPULSE_RULES__1__ABOVE\) is an array of tables"):
+        read("", environ={"VIRTPULSE_RULES__1__ABOVE": "3"})
+
+
+def test_a_table_in_place_of_a_value_is_shown_as_it_was_written(read: Load) -> None:
+    with pytest.raises(UsageError, match=r'must be a number, got \{"x":3\}$'):
+        read("", assignments=["processors.alerts.rate.x=3"])
 
 
 def test_a_table_of_a_role_that_is_not_there_is_an_unknown_key(read: Load) -> None:

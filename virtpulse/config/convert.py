@@ -78,6 +78,7 @@ def _read_value(kind: Any, layer: Layer, path: KeyPath, value: object) -> object
     elif get_origin(only) is dict:
         inner = get_args(only)[1]
         table = require_table(layer, path, value, only)
+        _refuse_split_keys(layer, path, table, inner)
         value = {name: _read_value(inner, layer, (*path, name), item) for name, item in table.items()}
     return _convert(kind, layer, path, value)
 
@@ -101,10 +102,28 @@ def _convert(kind: Any, layer: Layer, path: KeyPath, value: object) -> object:  
 
 def _require_array(layer: Layer, path: KeyPath, value: object, element: object) -> list[Any]:
     plain = value.value if isinstance(value, Written) else value
+    if isinstance(plain, dict) and (place := layer.place_inside(path)):
+        msg = (
+            f"{dotted(path)} ({place}) is an array of tables: what is in one stands in the configuration file, [[{dotted(path)}]]"
+        )
+        raise UsageError(msg)
     if not isinstance(plain, list):
         msg = f"{subject(layer, path)} must be an array of tables, [[{dotted(path)}]], got {found(element, plain)}"
         raise UsageError(msg)
     return plain
+
+
+def _refuse_split_keys(layer: Layer, path: KeyPath, table: Mapping[str, Any], inner: object) -> None:
+    """Refuse the keys with a dot that are not in quotes, which TOML takes for tables, where a value can be no table."""
+    if any(_is_struct(kind) or get_origin(kind) is dict for kind in members(inner)):
+        return
+    for name, value in table.items():
+        if isinstance(value, dict) and value:
+            inside = next(iter(value))
+            quoted = dotted((*path, f"{name}.{inside}"))
+            where = subject(layer, (*path, name, inside))
+            msg = f"{where}: {name} must be {allowed(inner)}, not a table; a key with a dot is put in quotes, {quoted}"
+            raise UsageError(msg)
 
 
 def _is_struct(kind: Any) -> bool:  # noqa: ANN401 a type form

@@ -45,6 +45,11 @@ class Layer:
         around = (path[:length] for length in range(len(path), 0, -1))
         return next((place for place in (self.places.get(part) or beneath.get(part) for part in around) if place), "")
 
+    def place_inside(self, path: KeyPath) -> str:
+        """Return where a key inside of `path` was set outside the file; "" if none was."""
+        inside = (place for key, place in self.places.items() if len(key) > len(path) and key[: len(path)] == path)
+        return next(inside, "")
+
     def put(self, path: tuple[str, ...], value: object, place: str) -> None:
         """Set one key. Raises UsageError where a part of the way to it is a value, not a table."""
         table = self.tree

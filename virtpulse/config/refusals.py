@@ -63,11 +63,16 @@ def shown(value: object) -> str:
     if isinstance(plain, float) and not math.isfinite(plain):  # JSON has no word for it
         return str(plain)
     try:
-        text = orjson.dumps(plain, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        option = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+        text = orjson.dumps(plain, default=_plain, option=option).decode()
     except TypeError:
         text = repr(plain)
     hidden = redact(text)
     return hidden if len(hidden) <= 60 else f"{hidden[:57]}..."
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Written) else str(value)
 
 
 def found(kind: Any, value: object) -> str:  # noqa: ANN401 a type form
