@@ -13,7 +13,7 @@ from sinks.matrix.settings import MatrixSettings
 from sinks.row import Name, metrics
 from virtpulse.clock import Clock
 from virtpulse.errors import InvalidError
-from virtpulse.messages.alert import Alert, AlertState
+from virtpulse.messages.alert import WATCHDOG, Alert, AlertState, severity_rank
 from virtpulse.messages.alert_reading import read_alert, read_silence, read_state
 from virtpulse.messages.bounds import MAX_MESSAGE_BYTES
 from virtpulse.messages.codec import decode
@@ -23,10 +23,8 @@ from virtpulse.messages.source import Source, inventory_key
 from virtpulse.topics import ALERT_STATES, ALERTS, SILENCES, SOURCES
 from virtpulse.transports.interface import Message
 
-SEVERITIES: Final = ("critical", "warning", "info", "none")
 MOST_RECORDS: Final = 100_000  # of each compacted topic
 _MOST_RESOLVED: Final = 1_000
-_WATCHDOG: Final = "Watchdog"
 _FIRES: Final = frozenset({"firing", "recovering"})
 
 
@@ -93,7 +91,7 @@ class Memory:
     def firing(self) -> list[AlertState]:
         """Return the alerts that fire and are not kept back, the most severe first, then the latest."""
         found = (state for state in self.states.values() if state.state in _FIRES and state.inhibited is UNSET)
-        return sorted(found, key=lambda state: (_rank(severity_of(state)), -_fired(state)))
+        return sorted(found, key=lambda state: (severity_rank(severity_of(state)), -_fired(state)))
 
     def is_silenced(self, state: AlertState) -> bool:
         """Return whether a silence keeps the alert from being notified now."""
@@ -110,7 +108,7 @@ class Memory:
             self.states.pop(message.key, None)
             return
         state = read_state(message)
-        if state.rule == _WATCHDOG:
+        if state.rule == WATCHDOG:
             self.heartbeat = message.time
         elif self._has_room(self.states, message.key):
             self.states[message.key] = state
@@ -145,10 +143,6 @@ class Memory:
 def severity_of(state: AlertState) -> str:
     """Return the severity of an alert, empty where it has none yet."""
     return state.alert.labels.get("severity", "") if isinstance(state.alert, Alert) else ""
-
-
-def _rank(severity: str) -> int:
-    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def _fired(state: AlertState) -> float:

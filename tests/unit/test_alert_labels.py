@@ -19,5 +19,5 @@ def test_the_source_is_host_and_guest(labels: dict[str, str], source: str) -> No
 
 
 def test_severities_are_ranked_worst_first_and_one_that_is_not_known_last() -> None:
-    assert sorted(["urgent", *SEVERITIES[::-1], ""], key=lambda word: severity_rank({"severity": word}))[:4] == [*SEVERITIES]
-    assert severity_rank({}) == severity_rank({"severity": "urgent"}) == len(SEVERITIES)
+    assert sorted(["urgent", *SEVERITIES[::-1], ""], key=severity_rank)[:4] == [*SEVERITIES]
+    assert severity_rank("") == severity_rank("urgent") == len(SEVERITIES)

@@ -10,11 +10,11 @@ from virtpulse.cli.alert_lines import marked_line
 from virtpulse.cli.common import Common, configured
 from virtpulse.cli.executing import connected, execute
 from virtpulse.cli.printing import prints_json, put_lines
-from virtpulse.cli.records import WATCHDOG, Record, alert_states, standing
+from virtpulse.cli.records import Record, alert_states, standing
 from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
 from virtpulse.logs import get_logger
-from virtpulse.messages.alert import Alert, AlertState
+from virtpulse.messages.alert import BEATS_FOR, WATCHDOG, Alert, AlertState, severity_rank
 from virtpulse.messages.alert_reading import read_silence
 from virtpulse.messages.silence import Silence, silencing
 from virtpulse.topics import SILENCES
@@ -22,9 +22,7 @@ from virtpulse.wording import lasting
 
 app = App(name="alerts", help="Look at what fires.")
 
-_SEVERITIES: Final = ("critical", "warning", "info", "none")
 _HEADING: Final = f"{'since':<19}  {'state':<10} {'severity':<8}  alert"
-_OLD: Final = 180.0  # seconds after which what was judged last says little; it is judged every minute
 _NO_LABELS: Final[Mapping[str, str]] = {}
 _log = get_logger(__name__)
 
@@ -76,9 +74,7 @@ def _is_shown(state: AlertState, *, everything: bool) -> bool:
 
 
 def _rank(state: AlertState) -> tuple[int, str, str, str]:
-    severity = _labels(state).get("severity")
-    place = _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
-    return place, state.source, state.rule, state.key
+    return severity_rank(_labels(state).get("severity", "")), state.source, state.rule, state.key
 
 
 def _line(state: AlertState, silences: Sequence[Silence], now: float) -> str:
@@ -104,5 +100,5 @@ def _labels(state: AlertState) -> Mapping[str, str]:
 def _warn_if_old(states: Sequence[Record[AlertState]], now: float) -> None:
     """Say so where nobody judges alerts: the Watchdog is written as long as somebody does."""
     beats = [record.message.time for record in states if record.content.rule == WATCHDOG]
-    if beats and now - max(beats) > _OLD:
+    if beats and now - max(beats) > BEATS_FOR:
         _log.warning(f"the alerts were judged last {lasting(now - max(beats))} ago: what is shown may be old")

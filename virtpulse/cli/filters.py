@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
+from virtpulse.messages.alert import source_of
 from virtpulse.messages.sample import MAPS
 
 
@@ -53,14 +54,16 @@ class AlertFilter:
     def take(self, document: dict[str, Any]) -> dict[str, Any] | None:
         """Return the alert if it is to be shown."""
         labels = document.get("labels")
-        return document if self.matches(labels if isinstance(labels, dict) else {}) else None
+        texts = {name: text for name, text in labels.items() if isinstance(text, str)} if isinstance(labels, dict) else {}
+        return document if self.matches(texts) else None
 
     def gone(self, key: str) -> None:
         """Show nothing of it."""
 
-    def matches(self, labels: Mapping[str, Any]) -> bool:
+    def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether the alert with these labels is to be shown."""
-        return _is_like(labels, "/", ("host", "vm"), self.source) and _is_like(labels, "@", ("metric", "device"), self.metric)
+        metric = "@".join(labels[name] for name in ("metric", "device") if labels.get(name))
+        return _is_like(source_of(labels), self.source) and _is_like(metric, self.metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,5 +90,5 @@ class KeptBack:
         self.shown.discard(key)
 
 
-def _is_like(labels: Mapping[str, Any], mark: str, names: tuple[str, str], pattern: str | None) -> bool:
-    return pattern is None or fnmatchcase(mark.join(str(labels[name]) for name in names if labels.get(name)), pattern)
+def _is_like(text: str, pattern: str | None) -> bool:
+    return pattern is None or fnmatchcase(text, pattern)

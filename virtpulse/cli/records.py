@@ -1,21 +1,19 @@
 """What stands on compacted topics, for commands that look at it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import UNSET
 
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
-from virtpulse.messages.alert import Alert, AlertState
+from virtpulse.messages.alert import WATCHDOG, Alert, AlertState
 from virtpulse.messages.alert_reading import read_state
 from virtpulse.runtime.closing import closing_generator
 from virtpulse.topics import ALERT_STATES
 from virtpulse.transports.interface import Message, Transport
 
 T = TypeVar("T")
-
-WATCHDOG: Final = "Watchdog"
 
 _log = get_logger(__name__)
 

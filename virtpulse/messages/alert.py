@@ -77,9 +77,8 @@ def source_of(labels: Mapping[str, str]) -> str:
     return "/".join(labels[name] for name in ("host", "vm") if labels.get(name))
 
 
-def severity_rank(labels: Mapping[str, str]) -> int:
-    """Return the place of an alert's severity among SEVERITIES, and behind them for one that is not known."""
-    severity = labels.get("severity", "")
+def severity_rank(severity: str) -> int:
+    """Return the place of a severity among SEVERITIES, and behind them for one that is not known."""
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 

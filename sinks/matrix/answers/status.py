@@ -6,18 +6,17 @@ from typing import Final
 
 from sinks.matrix.answer import Answer, aligned, at_most, counted, metric_words
 from sinks.matrix.answers.wording import ago, alert_line
-from sinks.matrix.memory import SEVERITIES, Memory, severity_of
+from sinks.matrix.memory import Memory, severity_of
 from sinks.matrix.series import Series
 from sinks.row import extent, figure
 from sinks.severity import Family, level
 from virtpulse.clock import Clock
 from virtpulse.harmless import harmless
-from virtpulse.messages.alert import AlertState
+from virtpulse.messages.alert import BEATS_FOR, SEVERITIES, AlertState
 
 _ROWS: Final = 12
 _ALERTS: Final = 8
 _GUESTS: Final = 20
-_STALE: Final = 180.0  # seconds; whoever judges alerts gives a sign of life every minute
 _MARKS: Final = ("", " (warning)", " (critical)")
 
 
@@ -72,7 +71,7 @@ def _alerts(memory: Memory, clock: Clock) -> str:
 
 def _warnings(memory: Memory, clock: Clock) -> list[str]:
     found = []
-    if memory.heartbeat is not None and clock.time() - memory.heartbeat > _STALE:
+    if memory.heartbeat is not None and clock.time() - memory.heartbeat > BEATS_FOR:
         found.append(f"the alerts processor gave its last sign of life {ago(clock.time() - memory.heartbeat)}: is it running?")
     if memory.missed:
         found.append(f"{counted(memory.missed, 'record')} found no room in the bot's memory")

@@ -15,7 +15,7 @@ from sinks.matrix.series import Series
 from sinks.row import Measure
 from virtpulse.clock import Clock
 from virtpulse.harmless import harmless
-from virtpulse.messages.alert import Alert, AlertState
+from virtpulse.messages.alert import Alert, AlertState, source_of
 from virtpulse.messages.moments import from_rfc3339
 from virtpulse.wording import amount, duration, lasting, percent
 
@@ -74,7 +74,7 @@ def _of_state(state: AlertState) -> _Case:
 
 def _of_resolved(alert: Alert) -> _Case:
     labels = alert.labels
-    source = "/".join(part for part in (labels.get("host", ""), labels.get("vm", "")) if part)
+    source = source_of(labels)
     key = "@".join(part for part in (labels.get("metric", ""), labels.get("device", "")) if part)
     begun, ended = from_rfc3339(alert.starts_at), from_rfc3339(alert.ends_at)
     return _Case(alert.fingerprint, alert.text, alert.annotations, source, None, key, "resolved", begun, ended, begun)

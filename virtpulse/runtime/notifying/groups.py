@@ -216,4 +216,4 @@ def _is_later(moment: str, other: str) -> bool:
 
 
 def _rank(alert: Alert) -> tuple[int, str, str]:
-    return severity_rank(alert.labels), alert.starts_at, alert.fingerprint
+    return severity_rank(alert.labels.get("severity", "")), alert.starts_at, alert.fingerprint
