@@ -6,8 +6,11 @@ from typing import Final
 
 from processors.alerts.settings import AlertsSettings
 from virtpulse.clock import Clock
+from virtpulse.logs import get_logger
 from virtpulse.runtime.roles import Preview, Processor, ProcessorRole, ProcessorSpec
 from virtpulse.topics import AGGREGATES, ALERT_STATES, DEADLETTERS, SAMPLES, SOURCES
+
+_log = get_logger(__name__)
 
 
 def _spec(settings: AlertsSettings) -> ProcessorSpec:
@@ -18,7 +21,10 @@ def _spec(settings: AlertsSettings) -> ProcessorSpec:
 
 def _make(settings: AlertsSettings, clock: Clock) -> Callable[[int], Processor]:
     from processors.alerts.processor import AlertsProcessor  # noqa: PLC0415 only a process with alerts pays for it
+    from processors.alerts.shipped import odd_names  # noqa: PLC0415 the same
 
+    for odd in odd_names(settings):
+        _log.warning("a name in processors.alerts.disable does nothing", reason=odd)
     return partial(AlertsProcessor, settings, clock)
 
 

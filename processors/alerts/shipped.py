@@ -1,5 +1,7 @@
 """The rules that are in force: those that come with virtpulse, and the user's own, which replace those of the same name."""
 
+import difflib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -44,3 +46,15 @@ def odd_metric(rule: Rule) -> str:
 def is_disabled(settings: AlertsSettings, name: str) -> bool:
     """Return whether the user does not want the alert of this name that comes with virtpulse."""
     return any(is_like(name, pattern) for pattern in settings.disable)
+
+
+def odd_names(settings: AlertsSettings) -> list[str]:
+    """Return for each name in `disable` that is no rule's what is odd about it, with the name that may be meant."""
+    names = [*(rule.name for rule in shipped_rules()), "Watchdog"]
+    odd = [pattern for pattern in settings.disable if not any(is_like(name, pattern) for name in names)]
+    return [f"no rule that comes with virtpulse is called {pattern}{_meant(pattern, names)}" for pattern in odd]
+
+
+def _meant(pattern: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(pattern, names, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
