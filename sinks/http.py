@@ -84,7 +84,7 @@ class Poster:
     async def post(self, name: str, body: bytes, path: str = "", headers: Mapping[str, str] | None = None) -> None:
         """Return once the receiver `name` has taken the body, at `path` behind its URL.
 
-        Raises RetryableError with what to do, or RefusedError for a body that it will never take.
+        Raises RetryableError with what to do, or RefusedError for a body that it will never take, as that of one message.
         """
         if self._session is None:
             await self.start()

@@ -7,10 +7,10 @@ from typing import Annotated, Final, Protocol
 
 import msgspec
 
-from virtpulse.errors import UsageError
+from virtpulse.errors import RefusedError, UsageError
 from virtpulse.messages.bounds import LABEL
 from virtpulse.messages.matchers import parse_matcher
-from virtpulse.runtime.roles import NotifierSpec, Receiver, Repeats
+from virtpulse.runtime.roles import Notification, NotifierSpec, Receiver, Repeats
 from virtpulse.units import Duration
 
 GroupBy = Sequence[Annotated[str, msgspec.Meta(pattern=f"^{LABEL.pattern}$")]]
@@ -116,6 +116,15 @@ def notifier_spec(sink: str, settings: Notifying, repeats: Repeats = Repeats.AUD
         watchdog=settings.watchdog,
         repeats=repeats,
     )
+
+
+@contextmanager
+def refused_whole(notification: Notification) -> Iterator[None]:
+    """Let a RefusedError from inside be one for every alert of the notification, with its first reason."""
+    try:
+        yield
+    except RefusedError as error:
+        raise RefusedError(dict.fromkeys(range(len(notification.alerts)), error.first)) from error
 
 
 @contextmanager

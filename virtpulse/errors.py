@@ -48,8 +48,8 @@ class RefusedError(VirtpulseError):
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
         self.reasons = dict(reasons)
-        first = next(iter(self.reasons.values()), "no reason given")
-        super().__init__(f"{len(self.reasons)} message(s) refused, the first because: {first}")
+        self.first = next(iter(self.reasons.values()), "no reason given")
+        super().__init__(f"{len(self.reasons)} message(s) refused, the first because: {self.first}")
 
 
 class PartitionLostError(VirtpulseError):

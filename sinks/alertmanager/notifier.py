@@ -9,10 +9,12 @@ from sinks.alertmanager.settings import AlertmanagerSettings
 from sinks.http import Destination, Poster
 from sinks.receivers import require_receivers
 from virtpulse.clock import Clock
+from virtpulse.errors import RefusedError
 from virtpulse.runtime.roles import Notification
 
 _PATH: Final = "api/v2/alerts"
 _MOST_ALERTS: Final = 1_000  # in one POST, about a megabyte
+_MOST_POSTS: Final = 32  # of one notification; enough to find one alert of a thousand that is refused
 _LIVES: Final = 4  # times the interval, as Prometheus has it: so many posts may fail before an alert ends by itself
 
 
@@ -34,12 +36,30 @@ class AlertmanagerNotifier:
         await self._poster.start()
 
     async def send(self, notification: Notification) -> None:
-        """Return once the Alertmanager has taken it. Raises RetryableError, or RefusedError for what it will never take."""
+        """Return once the Alertmanager has taken it. Raises RetryableError, or RefusedError for alerts that it will never take.
+
+        One alert that is not valid has it refuse a whole POST, of which it takes the valid ones nevertheless, and it does not say
+        which. So a POST with news that was refused is sent again in halves, until those are alone that it refuses.
+        """
         now = self._clock.time()
         alerts = [postable(alert, now, self._lasting) for alert in notification.alerts]
-        for start in range(0, len(alerts), _MOST_ALERTS):
-            body = msgspec.json.encode(alerts[start : start + _MOST_ALERTS])
-            await self._poster.post(notification.receiver, body, _PATH)
+        every = range(len(alerts))
+        pieces = [every[start : start + _MOST_ALERTS] for start in every[::_MOST_ALERTS]]
+        refused: dict[int, str] = {}
+        posts = 0
+        while pieces:
+            piece = pieces.pop(0)
+            posts += 1
+            try:
+                await self._poster.post(notification.receiver, msgspec.json.encode(alerts[piece.start : piece.stop]), _PATH)
+            except RefusedError as error:
+                if len(piece) > 1 and notification.news and posts < _MOST_POSTS:
+                    middle = len(piece) // 2
+                    pieces += [piece[:middle], piece[middle:]]
+                else:
+                    refused |= dict.fromkeys(piece, error.first)
+        if refused:
+            raise RefusedError(refused)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from sinks.http import Destination, Poster
-from sinks.receivers import require_receivers
+from sinks.receivers import refused_whole, require_receivers
 from sinks.webhook.body import webhook_body
 from sinks.webhook.settings import WebhookReceiver, WebhookSettings
 from sinks.webhook.signature import signed, signing_key
@@ -49,7 +49,8 @@ class WebhookNotifier:
         except UsageError as error:  # of a file or a variable that was there when it began
             raise RetryableError(str(error)) from error
         headers = signed(key, self._id(name, body), int(self._clock.time()), body) if key else {}
-        await self._poster.post(name, body, headers=headers)
+        with refused_whole(notification):
+            await self._poster.post(name, body, headers=headers)
         self._taken[name] += 1
 
     async def close(self) -> None:

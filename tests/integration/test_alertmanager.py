@@ -85,6 +85,30 @@ async def test_what_it_does_not_take_is_refused_with_its_reason(notifier: Notifi
         await notifier.send(notification([wrong]))
 
 
+async def test_one_alert_that_it_does_not_take_keeps_no_other_one_from_being_shown(
+    server: Alertmanager, notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sinks.alertmanager.notifier._MOST_ALERTS", 10)
+    alerts = [alert(began=SystemClock().time(), vm=f"web-{number:02}") for number in range(25)]
+    alerts[3].labels["not a name"] = "x"
+    with pytest.raises(RefusedError) as refused:
+        await notifier.send(notification(alerts))
+    assert list(refused.value.reasons) == [3]
+    assert "invalid label" in refused.value.reasons[3]
+    assert len(server.ask("alerts")) == 24
+
+
+async def test_it_takes_what_is_valid_of_a_post_that_it_refuses_so_that_a_repetition_is_posted_once(
+    server: Alertmanager, notifier: Notifier
+) -> None:
+    alerts = [alert(began=SystemClock().time(), vm=f"web-{number:02}") for number in range(5)]
+    alerts[3].labels["not a name"] = "x"
+    with pytest.raises(RefusedError) as refused:
+        await notifier.send(notification(alerts, news=[]))
+    assert list(refused.value.reasons) == [0, 1, 2, 3, 4]
+    assert len(server.ask("alerts")) == 4
+
+
 async def test_our_webhooks_have_the_keys_and_types_and_values_of_its_own(hook: HttpReceiver, notifier: Notifier) -> None:
     now = round(SystemClock().time())
     alerts = _alerts(now)[:2]

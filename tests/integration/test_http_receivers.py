@@ -113,6 +113,15 @@ async def test_what_may_be_mended_is_tried_again_and_says_what_to_do(server: Htt
     assert len(server.told) == 1
 
 
+async def test_a_webhook_that_refuses_a_body_refuses_each_of_its_alerts(server: HttpReceiver) -> None:
+    server.will_answer(400, "bad labels")
+    async with _webhook(server.url) as notifier:
+        with pytest.raises(RefusedError) as refusal:
+            await notifier.send(notification([alert(began=NOW - 60, vm=f"web-{number}") for number in range(3)]))
+    assert [reason[-10:] for reason in refusal.value.reasons.values()] == ["bad labels"] * 3
+    assert list(refusal.value.reasons) == [0, 1, 2]
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 async def test_what_will_never_be_taken_is_refused(server: HttpReceiver, status: int) -> None:
     server.will_answer(status, "bad labels")

@@ -3,13 +3,18 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from tests.conftest import FakeClock
 from tests.memory import MemoryTransport
-from tests.notifying import SPEC, Recorder, World, run, said
+from tests.notifying import SPEC, Recorder, World, firing_state, run, said, state_message
+from tests.telling import alert
 from virtpulse.errors import FatalError, RefusedError, RetryableError
+from virtpulse.messages.alert import fingerprint
+from virtpulse.messages.codec import decode
+from virtpulse.messages.deadletter import DeadLetter
 from virtpulse.runtime.roles import Notification, Receiver
 from virtpulse.topics import ALERTS, DEADLETTERS
 from virtpulse.transports.interface import Position
@@ -83,6 +88,45 @@ async def test_what_a_receiver_refuses_becomes_a_dead_letter_and_is_not_tried_ag
     (letter,) = world.transport.stored(DEADLETTERS)
     assert b"ops: no such room" in letter
     assert (recorder.tried, running.counters.refused, running.counters.sent) == (1, 1, 0)
+    await running.stop()
+
+
+async def test_the_dead_letter_of_a_notification_has_the_host_for_its_key(world: World, fake_clock: FakeClock) -> None:
+    recorder = Recorder(fake_clock, lambda _: RefusedError({0: "no such room"}))
+    running = run(world.transport, recorder, replace(SPEC, watchdog=10.0))
+    world.fires()
+    watchdog = alert("Watchdog", "none", began=0.0)
+    del watchdog.labels["host"]
+    watchdog.fingerprint = fingerprint(watchdog.labels)
+    world.transport.append([state_message(firing_state(watchdog, rule="Watchdog", source=""))])
+    await fake_clock.advance(25.0)
+    assert sorted(message.key for message in world.transport.log.messages[DEADLETTERS, 0].values()) == ["", "kvm-07"]
+    await running.stop()
+
+
+async def test_each_of_the_news_that_are_refused_becomes_a_dead_letter_and_a_repetition_none(
+    world: World, fake_clock: FakeClock
+) -> None:
+    refused = ["DiskSlow", "CpuBusy"]
+
+    def fails(notification: Notification) -> Exception | None:
+        found = {n: f"{n} is bad" for n, one in enumerate(notification.alerts) if one.labels["alertname"] in refused}
+        return RefusedError(found) if found else None
+
+    recorder = Recorder(fake_clock, fails)
+    running = run(world.transport, recorder)
+    for rule in ("MemoryShort", "DiskSlow", "CpuBusy"):
+        world.fires(rule)
+    with capture_logs() as lines:
+        await fake_clock.advance(130.0)
+    letters = [decode(value, DeadLetter) for value in world.transport.stored(DEADLETTERS)]
+    assert sorted(msgspec.json.decode(letter.message)["labels"]["alertname"] for letter in letters) == ["CpuBusy", "DiskSlow"]
+    assert recorder.tried == running.counters.refused == 3
+    assert len([line for line in lines if line["event"] == "a receiver refused a notification"]) == 3
+    refused.remove("DiskSlow")
+    world.ends("DiskSlow")
+    await fake_clock.advance(25.0)
+    assert (recorder.tried, len(world.transport.stored(DEADLETTERS))) == (4, 2)
     await running.stop()
 
 

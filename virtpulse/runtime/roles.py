@@ -188,7 +188,9 @@ class Notifier(Protocol):
     async def send(self, notification: Notification) -> None:
         """Return once the receiver has it. Calls for one receiver never overlap; those for several may.
 
-        Raises RetryableError (its `after` is honoured), RefusedError for what will never be taken, or FatalError.
+        Raises RetryableError (its `after` is honoured), FatalError, or RefusedError for what will never be taken: its reasons are
+        by index in `alerts`, for each of them where the notification was refused whole; the others were taken. Those that are
+        news become dead letters; what is only repeated was taken before, or has its letter.
         """
         ...
 

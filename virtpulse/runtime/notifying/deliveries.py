@@ -106,12 +106,17 @@ class Deliveries:
         return Told(due.book, telling, letters)
 
     def _letters(self, book: Book, notification: Notification, error: RefusedError) -> list[Outgoing]:
-        counters, alerts = self._context.counters, notification.alerts
+        """Return dead letters for the news that were refused; a repetition that is refused is counted and logged only."""
+        counters, reasons = self._context.counters, error.reasons
         counters.refused += 1
         _log.warning("a receiver refused a notification", role=counters.role, receiver=notification.receiver, error=str(error))
-        refused = [(alerts[index], reason) for index, reason in error.reasons.items() if 0 <= index < len(alerts)]
-        return [self._letter(book, alert, f"{notification.receiver}: {reason}") for alert, reason in refused]
+        return [
+            self._letter(book, alert, f"{notification.receiver}: {reasons[index]}")
+            for index, alert in enumerate(notification.alerts)
+            if index in reasons and alert.fingerprint in notification.news
+        ]
 
     def _letter(self, book: Book, alert: Alert, reason: str) -> Outgoing:
-        origin = Message(ALERTS, book.partition, NEVER_STORED, self._context.clock.time(), alert.fingerprint, encode(alert))
+        host = alert.labels.get("host", "")  # the key of alerts, by which dead letters are taken to come from a host
+        origin = Message(ALERTS, book.partition, NEVER_STORED, self._context.clock.time(), host, encode(alert))
         return dead_letter(origin, InvalidError(WHOLE, reason))
