@@ -12,7 +12,7 @@ from cyclopts import App
 from virtpulse import wiring
 from virtpulse.cli.common import Common, configured
 from virtpulse.cli.executing import connected, execute
-from virtpulse.cli.previewing import judgements, rule_lines
+from virtpulse.cli.previewing import previewed, rule_lines
 from virtpulse.cli.printing import prints_json, put_lines
 from virtpulse.clock import SystemClock
 from virtpulse.config.load import Configuration
@@ -29,7 +29,8 @@ app = App(name="check")
 def check(*, json: bool = False, common: Common | None = None) -> int:
     """Read the configuration, try the transport, say what `virtpulse up` would run with which settings.
 
-    Of each rule it says what it matches in the last minutes of data and whether it would fire.
+    Of each rule it says what it matches in the last minutes of data and whether it would fire. A rule on a metric that nobody
+    knows is a warning.
 
     It exits with 1 if the transport does not answer, with 2 if the configuration is wrong. Secrets are not shown.
 
@@ -44,13 +45,15 @@ def check(*, json: bool = False, common: Common | None = None) -> int:
     configuration = configured(common or Common())
     roles = wiring.chosen(configuration)
     fault = _fault(configuration, roles)
+    preview = None if fault else execute(previewed(configuration))
     report = {
         "configuration": None if configuration.file is None else str(configuration.file.absolute()),
         "transport": redact(configuration.settings.transport),
         "fault": fault,
         "up": roles,
         "settings": _settings(configuration, roles),
-        "rules": [] if fault else [asdict(judgement) for judgement in execute(judgements(configuration))],
+        "rules": [] if preview is None else [asdict(judgement) for judgement in preview.judgements],
+        "judged_on": None if preview is None else {"wanted": preview.wanted, "spans": preview.spans},
     }
     put_lines([orjson.dumps(report)] if prints_json(asked=json) else map(printable, _lines(report)))
     return 0 if fault is None else 1
@@ -107,7 +110,7 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"transport      {report['transport']}: {report['fault'] or 'it answers'}"
     for section, chosen in report["up"].items():
         yield f"{section:<14} {', '.join(chosen) or 'none'}"
-    yield from rule_lines(report["rules"])
+    yield from rule_lines(report["rules"], report["judged_on"] or {})
     for table, settings in report["settings"].items():
         yield f"[{table}]"
         yield from (f"{name} = {orjson.dumps(value).decode()}" for name, value in settings.items() if value is not None)

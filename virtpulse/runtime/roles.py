@@ -212,7 +212,8 @@ class Judgement:
     """What a rule would make of recent data.
 
     on: what it judges. metrics, sources: how many it matched. worst: the worst latest value, None where there is none, and what
-    it is of. pending, firing: alerts that would be so now. warning: what is odd about the rule, empty if nothing is.
+    it is of. pending, firing: alerts that would be so now. holds: seconds that its condition must hold before it fires. warning:
+    what is odd about the rule, empty if nothing is.
     """
 
     rule: str
@@ -223,11 +224,17 @@ class Judgement:
     worst_of: str
     pending: int
     firing: int
+    holds: float
     warning: str
 
 
 class Preview(Protocol):
     """What a processor with rules would make of recent data."""
+
+    @property
+    def holds(self) -> float:
+        """The longest time, in seconds, that a condition must hold before its rule fires."""
+        ...
 
     def take(self, batch: Batch) -> None:
         """Judge messages."""
