@@ -7,9 +7,12 @@ from functools import lru_cache
 
 def is_like(text: str, glob: str) -> bool:
     """Return whether the whole text is as the glob says; upper and lower case differ."""
-    return _compiled(glob).match(text) is not None
+    return _kept(glob).match(text) is not None
 
 
-@lru_cache(maxsize=10_000)
-def _compiled(glob: str) -> re.Pattern[str]:
+def compiled(glob: str) -> re.Pattern[str]:
+    """Return what `match`es the texts that are as the glob says; for whoever has more globs than `is_like` keeps."""
     return re.compile(translate(glob.replace("[", "[[]")))
+
+
+_kept = lru_cache(maxsize=10_000)(compiled)

@@ -6,7 +6,7 @@ import pytest
 
 from virtpulse.config.load import Configuration, Origin, load
 from virtpulse.errors import UsageError
-from virtpulse.messages.inhibition import Inhibition
+from virtpulse.messages.inhibition import Inhibiting, Inhibition
 
 HOST_DOWN = {"alertname": "HostDown", "host": "kvm-07", "severity": "critical"}
 GUEST = {"alertname": "CpuBusy", "host": "rack", "vm": "kvm-07"}
@@ -41,15 +41,15 @@ def test_one_that_cannot_be_read_is_an_error_that_names_the_key_and_the_line(tmp
 
 
 def test_labels_are_compared_by_name_or_across_names() -> None:
-    same = Inhibition(source=("alertname=HostDown",), target=("alertname!=HostDown",), equal=("host",))
+    same = Inhibiting(Inhibition(source=("alertname=HostDown",), target=("alertname!=HostDown",), equal=("host",)))
     assert same.of_source(HOST_DOWN) == ("kvm-07",)
     assert same.of_target({**GUEST, "host": "kvm-07"}) == ("kvm-07",)
-    across = Inhibition(source=("alertname=HostDown",), target=("vm=*",), equal=("host=vm",))
+    across = Inhibiting(Inhibition(source=("alertname=HostDown",), target=("vm=*",), equal=("host=vm",)))
     assert across.of_source(HOST_DOWN) == across.of_target(GUEST)
 
 
 def test_what_is_neither_source_nor_target_is_left_alone_and_nothing_keeps_itself_back() -> None:
-    inhibition = Inhibition(source=("severity=critical",), target=("host=kvm-07",))
+    inhibition = Inhibiting(Inhibition(source=("severity=critical",), target=("host=kvm-07",)))
     assert inhibition.of_source(GUEST) is None
     assert inhibition.of_target(GUEST) is None
     assert inhibition.of_target(HOST_DOWN) is None

@@ -6,7 +6,7 @@ import pytest
 
 from virtpulse.globs import is_like
 from virtpulse.messages.bounds import MAX_MATCHER_CHARS
-from virtpulse.messages.matchers import Matcher, matching, parse_matcher
+from virtpulse.messages.matchers import Matcher, Matchers, matching, parse_matcher
 
 LABELS = {"alertname": "DiskSlow", "severity": "critical", "host": "kvm-07", "device": "sd[a]"}
 
@@ -85,11 +85,20 @@ def test_only_the_star_and_the_question_mark_stand_for_others(text: str, matches
     assert parse_matcher(text).matches(LABELS) is matches
 
 
-def test_all_matchers_must_match_and_one_that_cannot_be_read_matches_nothing() -> None:
-    assert matching(["host=kvm-07", "severity!=info"], LABELS)
-    assert not matching(["host=kvm-07", "severity=info"], LABELS)
-    assert not matching(["host=kvm-07", "severity=~critical"], LABELS)
-    assert not matching([], LABELS)
+@pytest.mark.parametrize(
+    ("matchers", "match"),
+    [
+        (["host=kvm-07", "severity!=info"], True),
+        (["host=kvm-07", "severity=info"], False),
+        (["host!=kvm-0?", "severity!=info"], False),
+        (["vm=", "team!=db"], True),
+        (["host=kvm-07", "severity=~critical"], False),
+        ([], False),
+    ],
+)
+def test_all_matchers_must_match_and_one_that_cannot_be_read_matches_nothing(matchers: list[str], match: bool) -> None:  # noqa: FBT001 one of a table
+    assert matching(matchers, LABELS) is match
+    assert Matchers(matchers).match(LABELS) is match
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from virtpulse.errors import UsageError
-from virtpulse.messages.matchers import matching, parse_matcher
+from virtpulse.messages.matchers import Matchers, parse_matcher
 
 _LABEL: Final = "[A-Za-z_][A-Za-z0-9_]*"
 _PAIR: Final = re.compile(f"({_LABEL})(?:=({_LABEL}))?")
@@ -38,17 +38,27 @@ class Inhibition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 msg = f'equal must hold labels, LABEL or SOURCE_LABEL=TARGET_LABEL, got "{pair[:60]}"'
                 raise UsageError(msg)
 
+
+class Inhibiting:
+    """An inhibition that is asked often."""
+
+    def __init__(self, inhibition: Inhibition) -> None:
+        self._source = Matchers(inhibition.source)
+        self._target = Matchers(inhibition.target)
+        self._of_source = tuple(pair.partition("=")[0] for pair in inhibition.equal)
+        self._of_target = tuple(pair.rpartition("=")[2] for pair in inhibition.equal)
+
     def of_source(self, labels: Mapping[str, str]) -> tuple[str, ...] | None:
         """Return the values that a target's labels must equal while an alert with `labels` fires, None if that is no source."""
-        if not matching(self.source, labels):
+        if not self._source.match(labels):
             return None
-        return tuple(labels.get(pair.partition("=")[0], "") for pair in self.equal)
+        return tuple(labels.get(name, "") for name in self._of_source)
 
     def of_target(self, labels: Mapping[str, str]) -> tuple[str, ...] | None:
         """Return the values that a source's labels must equal to keep an alert with `labels` back, None if nothing does."""
-        if not matching(self.target, labels) or matching(self.source, labels):
+        if not self._target.match(labels) or self._source.match(labels):
             return None
-        return tuple(labels.get(pair.rpartition("=")[2], "") for pair in self.equal)
+        return tuple(labels.get(name, "") for name in self._of_target)
 
 
 def _check_matcher(name: str, matcher: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from virtpulse.globs import is_like
+from virtpulse.globs import compiled, is_like
 from virtpulse.messages.bounds import LABEL, MAX_MATCHER_CHARS
 
 _FORM: Final = "LABEL=VALUE or LABEL!=VALUE"
@@ -61,6 +61,24 @@ def matching(matchers: Sequence[str], labels: Mapping[str, str]) -> bool:
         return bool(matchers) and all(parse_matcher(text).matches(labels) for text in matchers)
     except ValueError:
         return False
+
+
+class Matchers:
+    """Matchers that are asked often: what `matching` does, read and compiled once, however many others there are."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        try:
+            read = [parse_matcher(text) for text in texts]
+        except ValueError:
+            read = []
+        self._conditions = [(one.label, one.negated, compiled(one.pattern).match) for one in read]
+
+    def match(self, labels: Mapping[str, str]) -> bool:
+        """Return whether all match the labels."""
+        for label, negated, match in self._conditions:
+            if (match(labels.get(label, "")) is None) is not negated:
+                return False
+        return bool(self._conditions)
 
 
 def _alertmanagers(name: str, pattern: str, bare: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from virtpulse.errors import InvalidError
 from virtpulse.messages.alert import WATCHDOG, Alert
-from virtpulse.messages.matchers import matching
+from virtpulse.messages.matchers import Matchers
 from virtpulse.messages.moments import from_rfc3339
 from virtpulse.messages.notified import Notified
 from virtpulse.messages.reading import WHOLE
@@ -49,6 +49,7 @@ class Book:
         self.partition = partition
         self.read, self.following = position
         self._spec = spec
+        self._matchers = [(receiver.name, Matchers(receiver.match) if receiver.match else None) for receiver in spec.receivers]
         self._by = sorted(set(spec.group_by))
         self._pace = Pace(spec.wait, spec.interval, spec.repeat)
         self._muting = muting
@@ -171,9 +172,9 @@ class Book:
         if firing.watchdog and not self._spec.watchdog:
             return
         shared = _WATCHDOGS if firing.watchdog else tuple((name, labels[name]) for name in self._by if name in labels)
-        for receiver in self._spec.receivers:
-            if not receiver.match or matching(receiver.match, labels):
-                yield receiver.name, shared
+        for receiver, matchers in self._matchers:
+            if matchers is None or matchers.match(labels):
+                yield receiver, shared
 
     def _group(self, name: Name) -> Group:
         if name not in self._groups:

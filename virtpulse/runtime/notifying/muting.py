@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from virtpulse.messages.alert import Alert
-from virtpulse.messages.inhibition import Inhibition
+from virtpulse.messages.inhibition import Inhibiting, Inhibition
 from virtpulse.runtime.firing import Change, FiringAlert
 from virtpulse.runtime.notifying.silences import Silences
 
@@ -22,7 +22,7 @@ class Muting:
 
     def __init__(self, silences: Silences, inhibitions: Sequence[Inhibition]) -> None:
         self._silences = silences
-        self._sources: list[tuple[Inhibition, Counter[tuple[str, ...]]]] = [(one, Counter()) for one in inhibitions]
+        self._sources: list[tuple[Inhibiting, Counter[tuple[str, ...]]]] = [(Inhibiting(one), Counter()) for one in inhibitions]
         self._changed = False
         self.version = 0  # changes with whatever may keep an alert back, or no longer
 

@@ -1,5 +1,6 @@
 """Following what fires, and what keeps alerts back: the alert-states and silences topics."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -20,6 +21,7 @@ from virtpulse.transports.interface import Batch, Follower, Message
 TOPICS: Final = (ALERT_STATES, SILENCES)
 
 _BATCH: Final = 500
+_AT_ONCE: Final = 20
 
 _log = get_logger(__name__)
 
@@ -63,7 +65,9 @@ class States:
 
     async def _take(self, batch: Batch) -> None:
         reasons = []
-        for message in batch:
+        for index, message in enumerate(batch):
+            if index % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # a silence of many matchers takes a while, and others wait for the loop
             try:
                 self._take_one(message)
             except InvalidError as error:
@@ -79,7 +83,7 @@ class States:
         if message.topic == ALERT_STATES:
             self._note(self.firing.take(message, self._context.clock.time()))
         elif message.value:
-            self._silences.put(read_silence(message))
+            self._silences.put(read_silence(message), self._context.clock.time())
         else:
             self._silences.remove(message.key)
 
