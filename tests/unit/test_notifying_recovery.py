@@ -153,10 +153,10 @@ async def live(crash: Callable[[Steps], None]) -> Story:
     happened.append(world.ends("R0"))
     await pass_time(0.5)
     happened.append(world.ends("R0", host="kvm-08"))
-    await pass_time(8.0)
+    await pass_time(4.0)
     steps.crash_at = None
     await pass_time(STEP * 2)
-    await pass_time(12.0)
+    await clock.advance(5.0)
     await running.stop()
     return Story(recorder, steps, world, happened)
 
