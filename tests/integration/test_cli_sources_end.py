@@ -11,8 +11,9 @@ import pytest
 
 from tests.commands import Run
 from virtpulse.clock import SystemClock
-from virtpulse.messages.alert import AlertState
+from virtpulse.messages.alert import Alert, AlertState, fingerprint
 from virtpulse.messages.codec import encode
+from virtpulse.messages.moments import to_rfc3339
 from virtpulse.topics import ALERT_STATES
 from virtpulse.transports.interface import Outgoing
 from virtpulse.transports.open import open_transport
@@ -76,7 +77,13 @@ def test_a_source_that_is_silent_is_listed_so(
     async def publish() -> None:
         transport = open_transport(f"local:{tmp_path}/state/virtpulse/virtpulse.db", SystemClock())
         await transport.start()
-        record = AlertState(fingerprint="0" * 16, state="firing", rule="HostSilent", source="kvm-08", since=1.0, fired=1.0)
+        labels = {"alertname": "HostSilent", "host": "kvm-08"}
+        alert = Alert(
+            status="firing", labels=labels, annotations={}, starts_at=to_rfc3339(1), fingerprint=fingerprint(labels), text=""
+        )
+        record = AlertState(
+            fingerprint=alert.fingerprint, state="firing", rule="HostSilent", source="kvm-08", since=1.0, fired=1.0, alert=alert
+        )
         other = AlertState(fingerprint="1" * 16, state="pending", rule="HostSilent", source="kvm-07", since=1.0)
         await transport.publish([Outgoing(ALERT_STATES, one.fingerprint, encode(one)) for one in (record, other)])
         await transport.close()
