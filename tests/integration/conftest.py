@@ -23,6 +23,7 @@ def run(
     monkeypatch.delenv("VIRTPULSE_CONFIG", raising=False)
 
     def call(*arguments: str) -> Result:
+        capfd.readouterr()  # what a fixture has logged is not of this command
         code = main(arguments)
         return Result(code, *capfd.readouterr())
 
