@@ -206,7 +206,7 @@ def test_silences_that_are_over_are_listed_for_a_week_and_then_removed(run: Run,
 def test_what_cannot_be_silenced_is_said_in_one_line(run: Run, publish: Publish, arguments: tuple[str, ...], said: str) -> None:
     publish(
         [
-            Outgoing(SILENCES, id_, encode(Silence(id=id_, matchers=("a=b",), starts=1.0, ends=NOW + 9, created=1.0)), 0)
+            Outgoing(SILENCES, id_, encode(Silence(id=id_, matchers=("a=b",), starts=1.0, ends=NOW + 3_600, created=1.0)), 0)
             for id_ in ("ab1", "ab2", "cd3")
         ]
     )
