@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -35,12 +36,21 @@ url = "${{CHAT_URL}}"
 """
 
 
+_COMMAND: Final = ("-m", "virtpulse")
+_OFTENER: Final = (  # the same, with a longest pause of 4 s between two attempts: this test cannot wait for 30 s
+    "-c",
+    "from virtpulse.runtime import backoff; from virtpulse.cli.main import run; backoff.CAP = 4.0; run()",
+)
+_AWAY: Final = 30.0  # seconds
+_HOSTS: Final = 6
+
+
 @asynccontextmanager
-async def _chat(folder: Path, url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _chat(folder: Path, url: str, command: Sequence[str] = _COMMAND) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the sink as a process of its own, from the moment on that it reads."""
     (folder / "virtpulse.toml").write_text(_SETTINGS.format(folder=folder), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "virtpulse", "run", "sink", "chat", "--config", str(folder / "virtpulse.toml")),
+        *(sys.executable, *command, "run", "sink", "chat", "--config", str(folder / "virtpulse.toml")),
         env={**os.environ, "CHAT_URL": url},
         stderr=asyncio.subprocess.PIPE,
     )
@@ -110,6 +120,34 @@ async def test_what_happens_while_the_homeserver_is_away_is_told_once_it_is_back
         assert any("🟢 resolved DiskFull kvm-08 after 60 s" in text for text in told)
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+async def test_half_a_minute_without_the_homeserver_loses_nothing_repeats_nothing_and_keeps_the_order(
+    homeserver: Homeserver, tmp_path: Path
+) -> None:
+    teller, anna = homeserver.register("alerts"), homeserver.register("anna")
+    room = homeserver.create_room(teller, anna)
+    began = SystemClock().time()
+    async with (
+        person(homeserver, anna) as reader,
+        _log(tmp_path) as log,
+        _chat(tmp_path, _url(homeserver, room, teller), _OFTENER),
+    ):
+        await log.publish(fired(alert(began=began, host="first")))
+        assert len(await _hears(reader, room, "first")) == 1
+        begun = time.monotonic()
+        with homeserver.away():
+            for number in range(_HOSTS):
+                await log.publish(fired(alert("DiskFull", "critical", began=began + number, host=f"kvm-{number}")))
+                await asyncio.sleep(_AWAY / _HOSTS)
+                if number % 2:
+                    over = alert("DiskFull", "critical", began=began + number, ended=began + 600, host=f"kvm-{number}")
+                    await log.publish(resolved(over))
+        assert time.monotonic() - begun >= _AWAY
+        await log.publish(fired(alert(began=began, host="last")))
+        told = await _hears(reader, room, "last:")
+    expected = [f"kvm-{number}: {'🟢 1 resolved' if number % 2 else '🔴 1 critical'}" for number in range(_HOSTS)]
+    assert [text.split("\n")[0] for text in told] == [*expected, "last: 🟠 1 warning"]
 
 
 async def test_a_restart_of_the_sink_tells_nothing_twice(homeserver: Homeserver, tmp_path: Path) -> None:
