@@ -18,16 +18,15 @@ def silence(name: str, *matchers: str, ends: float = NOW + 60) -> Silence:
     return Silence(id=name, matchers=matchers or (f"host={name}",), starts=NOW - 60, ends=ends, created=NOW - 60)
 
 
-@pytest.mark.slow
-def test_a_thousand_silences_of_fifty_globs_are_read_once_and_tried_in_a_moment() -> None:
+def test_hundreds_of_silences_of_fifty_globs_are_read_once_and_tried_in_a_moment() -> None:
     held = Silences()
-    for number in range(1_000):
+    for number in range(300):
         held.put(silence(f"s{number}", *(f"vm!=*{number}-{glob}*" for glob in range(49)), "host=x*"), NOW)
     held.look(NOW)
     begun = time.perf_counter()
     for _ in range(10):
         assert not held.silenced(LABELS)
-    assert time.perf_counter() - begun < 5.0  # ten times what it takes on an old machine; unread globs took 30 s for each
+    assert time.perf_counter() - begun < 1.0  # twenty times what it takes; to compile them again would take four seconds
 
 
 def test_no_more_are_held_than_there_may_be_but_those_that_are_over_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
