@@ -96,7 +96,7 @@ def run_to_its_end(line: Line, environment: dict[str, str]) -> None:
     if not re.search(r"virtpulse (schema|version|--install)", line.text):
         assert all(isinstance(orjson.loads(document), dict) for document in done.stdout.splitlines()), line
     if re.match(r"virtpulse (up|watch|check|sources|positions show|schema|version)", line.text):
-        silent = ("deadletters", ">", "jsonl")
+        silent = ("deadletters", "alerts", ">", "jsonl")  # whether anything fires is up to the machine
         assert done.stdout or any(word in line.text for word in silent), line
 
 
