@@ -74,7 +74,7 @@ def test_up_prints_aggregates_of_this_machine_and_logs_elsewhere(tmp_path: Path)
         assert aggregate["facts"]["host.cpu.count"] == os.cpu_count()
         assert 0 <= aggregate["resources"]["system.memory.utilization"]["ratio"] <= 100
     logs = documents(done.stderr)
-    assert {log["role"] for log in logs if log["event"] == "counts"} == {"host", "windows", "console"}
+    assert {log["role"] for log in logs if log["event"] == "counts"} == {"host", "windows", "alerts", "console"}
     assert logs[-1]["event"] == "stopped cleanly"
 
 

@@ -3,12 +3,12 @@
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import accumulate
 
 import msgspec
 
 from virtpulse.errors import InvalidError, UsageError
+from virtpulse.globs import is_like
 from virtpulse.messages.codec import decode
 from virtpulse.messages.reading import WHOLE
 from virtpulse.messages.sample import Ended, Sample
@@ -53,8 +53,8 @@ def ending_samples(found: Sequence[Meant], why: Ended, now: float) -> list[Sampl
 
 
 def _meant(pattern: str, names: Sequence[str], inventory: Sequence[Source], why: Ended) -> Meant:
-    own = frozenset(name for name in names if fnmatchcase(name, pattern))
-    below = frozenset(name for name in names if name not in own and any(fnmatchcase(one, pattern) for one in _above(name)))
+    own = frozenset(name for name in names if is_like(name, pattern))
+    below = frozenset(name for name in names if name not in own and any(is_like(one, pattern) for one in _above(name)))
     if not own and not below:
         near = difflib.get_close_matches(pattern, names, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "virtpulse sources list shows those that are"

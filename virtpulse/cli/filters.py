@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
+from virtpulse.globs import is_like
 from virtpulse.messages.alert import source_of
 from virtpulse.messages.sample import MAPS
 
@@ -30,7 +30,7 @@ class Filter:
 
     def take(self, document: dict[str, Any]) -> dict[str, Any] | None:
         """Return what is to be shown of a document, None if nothing is."""
-        if self.source is not None and not fnmatchcase(str(document.get("source", "")), self.source):
+        if self.source is not None and not is_like(str(document.get("source", "")), self.source):
             return None
         if self.metric is None:
             return document
@@ -41,7 +41,7 @@ class Filter:
         """Show nothing of it."""
 
     def _kept(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in metrics.items() if fnmatchcase(key, str(self.metric))}
+        return {key: value for key, value in metrics.items() if is_like(key, str(self.metric))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +91,4 @@ class KeptBack:
 
 
 def _is_like(text: str, pattern: str | None) -> bool:
-    return pattern is None or fnmatchcase(text, pattern)
+    return pattern is None or is_like(text, pattern)

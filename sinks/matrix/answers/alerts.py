@@ -1,12 +1,12 @@
 """What fires."""
 
-from fnmatch import fnmatchcase
 from typing import Final
 
 from sinks.matrix.answer import Answer, at_most, counted
 from sinks.matrix.answers.wording import alert_line
 from sinks.matrix.memory import Memory
 from virtpulse.clock import Clock
+from virtpulse.globs import is_like
 from virtpulse.harmless import harmless
 from virtpulse.messages.alert import AlertState
 
@@ -26,4 +26,4 @@ def alerts(glob: str, memory: Memory, clock: Clock) -> Answer:
 
 
 def _matches(state: AlertState, glob: str) -> bool:
-    return any(fnmatchcase(text, glob) for text in (state.source, state.rule))
+    return any(is_like(text, glob) for text in (state.source, state.rule))
