@@ -18,6 +18,7 @@ from processors.alerts.writing import Standing, Writer
 from virtpulse.clock import Clock
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
+from virtpulse.messages.alert import WATCHDOG
 from virtpulse.messages.bounds import is_source
 from virtpulse.messages.codec import decode
 from virtpulse.messages.source import Source
@@ -51,7 +52,7 @@ class AlertsProcessor:
         self._aggregates = AggregateJudge(rules, self._sources, self._register, self._stale_after)
         self._samples = SampleJudge(rules, self._sources, self._register, self._absence, float(settings.ahead))
         self._dead_letters = DeadLetterJudge(rules, self._sources, self._register)
-        self._watchdog = Watchdog(writer, self._register, wanted=not is_disabled(settings, "Watchdog"))
+        self._watchdog = Watchdog(writer, self._register, wanted=not is_disabled(settings, WATCHDOG))
         self._handlers: Mapping[str, Callable[[Message, float], None]] = {
             AGGREGATES: self._take_aggregates,
             SAMPLES: self._samples.judge,

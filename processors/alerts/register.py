@@ -11,10 +11,10 @@ from processors.alerts.checks import judges
 from processors.alerts.life import Course, Step
 from processors.alerts.rule import Rule
 from processors.alerts.sources import Sources
-from processors.alerts.writing import WATCHDOG, Standing, Writer
+from processors.alerts.writing import Standing, Writer
 from virtpulse.errors import InvalidError
 from virtpulse.logs import get_logger
-from virtpulse.messages.alert import Alert, AlertState
+from virtpulse.messages.alert import WATCHDOG, Alert, AlertState
 from virtpulse.messages.alert_reading import VERSION, read_state
 from virtpulse.messages.moments import to_rfc3339
 from virtpulse.messages.sample import host_of

@@ -7,6 +7,7 @@ import msgspec
 
 from processors.alerts.placeholders import KNOWN, NUMBERS, check_text
 from virtpulse.errors import UsageError
+from virtpulse.messages.alert import WATCHDOG
 from virtpulse.messages.bounds import MAX_LABELS, METRIC_NAME
 from virtpulse.messages.sample import Fact
 from virtpulse.units import Duration
@@ -85,8 +86,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         """Check what no type can say. Raises UsageError."""
         if not _NAME.fullmatch(self.name):
             _refuse("name", f'must be a word of letters, digits and _, as in CpuBusy, got "{self.name[:60]}"')
-        if self.name == "Watchdog":
-            _refuse("name", "Watchdog is taken: it is the alert that always fires")
+        if self.name == WATCHDOG:
+            _refuse("name", f"{WATCHDOG} is taken: it is the alert that always fires")
         if self.on in {"silence", "deadletter"}:
             self._check_without_metric()
         else:

@@ -10,15 +10,13 @@ from processors.alerts.placeholders import fill
 from processors.alerts.rule import Rule
 from virtpulse.catalogue import split_key
 from virtpulse.harmless import harmless
-from virtpulse.messages.alert import Alert, AlertState, Status, fingerprint
+from virtpulse.messages.alert import WATCHDOG, Alert, AlertState, Status, fingerprint
 from virtpulse.messages.codec import encode
 from virtpulse.messages.moments import NEVER, to_rfc3339
 from virtpulse.messages.sample import host_of
 from virtpulse.topics import ALERT_STATES, ALERTS
 from virtpulse.transports.interface import Outgoing
 from virtpulse.wording import lasting
-
-WATCHDOG: Final = "Watchdog"
 
 _USUAL: Final = (None, "ratio", "mean")  # statistics that a value is taken for where nothing is said
 

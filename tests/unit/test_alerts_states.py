@@ -216,6 +216,12 @@ def test_dead_letters_are_told_for_each_host_until_there_are_no_more() -> None:
     assert [alert.status for alert in worker.alerts] == ["firing", "firing", "resolved", "resolved"]
 
 
+def test_a_dead_letter_of_an_alert_that_was_refused_raises_none() -> None:
+    worker = AlertsWorker([Rule(name="DeadLetters", on="deadletter")])
+    worker.handle("deadletters", "", b'{"topic": "alerts", "reason": "no"}', b"not JSON")
+    assert worker.told() == ["firing DeadLetters "]
+
+
 def watchdogs(worker: AlertsWorker) -> list[AlertState]:
     found = (msgspec.json.decode(value, type=AlertState) for value in worker.states.values())
     return [one for one in found if one.rule == "Watchdog"]
