@@ -14,6 +14,7 @@ from virtpulse.catalogue import METRICS
 from virtpulse.config.convert import read_struct
 from virtpulse.config.layers import from_file
 from virtpulse.globs import is_like
+from virtpulse.messages.alert import WATCHDOG
 
 SHIPPED: Final = Path(__file__).with_name("rules.toml")
 
@@ -50,7 +51,7 @@ def is_disabled(settings: AlertsSettings, name: str) -> bool:
 
 def odd_names(settings: AlertsSettings) -> list[str]:
     """Return for each name in `disable` that is no rule's what is odd about it, with the name that may be meant."""
-    names = [*(rule.name for rule in shipped_rules()), "Watchdog"]
+    names = [*(rule.name for rule in shipped_rules()), WATCHDOG]
     odd = [pattern for pattern in settings.disable if not any(is_like(name, pattern) for name in names)]
     return [f"no rule that comes with virtpulse is called {pattern}{_meant(pattern, names)}" for pattern in odd]
 
