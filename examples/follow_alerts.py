@@ -3,6 +3,8 @@
     virtpulse watch alerts --json | python examples/follow_alerts.py
     virtpulse watch alerts --json | python examples/follow_alerts.py https://chat.example.org/hooks/abc
 
+It follows what fires, whether or not people are told of it: silences and inhibition are for notifying sinks.
+
 Without an address it prints; with one it posts {"text": ...}, which Slack, Mattermost and Rocket.Chat take as it is.
 """
 

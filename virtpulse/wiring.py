@@ -155,6 +155,12 @@ def chosen(configuration: Configuration) -> Mapping[Section, tuple[str, ...]]:
     return {section: tuple(dict.fromkeys(asked)) for section, asked in roles.items()}
 
 
+def left_out(configuration: Configuration, roles: Mapping[Section, tuple[str, ...]]) -> list[str]:
+    """Return the sinks that the configuration has receivers for and that are not among `roles`."""
+    named = configuration.roles.get("sinks", {})
+    return [name for name, settings in named.items() if getattr(settings, "to", ()) and name not in roles["sinks"]]
+
+
 def role_settings(configuration: Configuration, section: Section, name: str) -> msgspec.Struct:
     """Return a role's settings. Raises UsageError for a name that is not known."""
     _require(section, name, section)

@@ -120,7 +120,11 @@ class AlertsProcessor:
             self._began = self._clock.monotonic()
             if odd := [rule.name for rule in self._rules if odd_metric(rule)]:
                 told = ", ".join(odd[:_MOST_NAMED])
-                _log.warning("rules may never match: no metric of the catalogue does", rules=told, count=len(odd))
+                _log.warning(
+                    "the catalogue knows no metric of these rules: they match nothing unless somebody publishes it",
+                    rules=told,
+                    count=len(odd),
+                )
             self._register.resume()
             self._absence.resume(self._clock.monotonic())
 

@@ -121,6 +121,9 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     def _check_condition(self) -> None:
         if self.of is not None:
             _refuse("of", 'goes only with on = "silence"')
+        if "@" in self.metric:
+            name, _, device = self.metric.partition("@")
+            _refuse("metric", f'is a name without its device: write metric = "{name[:60]}" and device = "{device[:60]}"')
         if self.statistic == "late":
             self._check_late()
         elif not self.metric and not self.facts:

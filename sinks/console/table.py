@@ -92,8 +92,8 @@ def header(view: View, now: float) -> Text:
     sources = view.sources
     text.append(f"  {printable(sources[0]) if len(sources) == 1 else f'{len(sources)} sources'}", style="bold cyan")
     for label, style in (
-        (f"{view.critical} critical" if view.critical else "", "bold red"),
-        (f"{view.warning} warning" if view.warning else "", "yellow"),
+        (_rows(view.critical, "red") if view.critical else "", "bold red"),
+        (_rows(view.warning, "yellow") if view.warning else "", "yellow"),
         (f"{view.samples:,} samples", ""),
         (f"{view.late:,} late", "yellow" if view.late else ""),
     ):
@@ -104,6 +104,10 @@ def header(view: View, now: float) -> Text:
         age = duration(float(max(0, round(now - view.end))))
         text.append(f"  window {begin}–{end}, {age} ago", style=_DIM)  # noqa: RUF001 - a range
     return text
+
+
+def _rows(number: int, colour: str) -> str:
+    return f"{number} {colour} {'row' if number == 1 else 'rows'}"
 
 
 def footer(view: View, width: int) -> Text:

@@ -145,3 +145,9 @@ def test_of_too_many_messages_the_newest_are_judged_and_that_is_said(
 def test_no_rule_is_judged_where_nobody_judges_any(run: Run) -> None:
     (report,) = run("check", "--set", 'up.processors=["windows"]').documents
     assert (report["rules"], report["judged_on"]["spans"]) == ([], {})
+
+
+def test_receivers_that_nobody_would_tell_are_said(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "virtpulse.toml"
+    path.write_text('[[sinks.webhook.to]]\nname = "mine"\nurl = "http://127.0.0.1:1/"\n', encoding="utf-8")
+    assert json.loads(run("check", "--config", str(path)).out)["left_out"] == ["webhook"]

@@ -65,6 +65,10 @@ def refusal(tmp_path: Path, *rules: str) -> str:
             "must be one of ratio, part, whole, mean of a sample",
         ),
         ('name = "F"\nfacts = { "vm.state" = "crashed" }\nabove = 3', "above (line 4 of FILE) needs a metric to look at"),
+        (
+            'name = "S"\nmetric = "system.cpu.utilization@steal"\nabove = 3',
+            'write metric = "system.cpu.utilization" and device = "steal"',
+        ),
         (GOOD + 'severity = "urgent"', 'must be one of "critical", "warning", "info", "none", got "urgent"'),
         (GOOD + 'labels = { host = "x" }', "which every alert has by itself"),
         (GOOD + 'labels = { "a b" = "x" }', 'have a name that cannot be: "a b"'),

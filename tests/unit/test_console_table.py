@@ -81,7 +81,7 @@ def test_the_header_says_sources_samples_late_and_the_age_of_the_window(board: B
     board.update(window("b", faults={"x.z": percentage(2.0)}), clock.now)
     clock.now += 7
     header = drawn(board, clock)[0]
-    for part in ("2 sources", "20 samples", "3 late", "7 s ago", "1 critical", "1 warning"):
+    for part in ("2 sources", "20 samples", "3 late", "7 s ago", "1 red row", "1 yellow row"):
         assert part in header
 
 
@@ -183,7 +183,7 @@ def test_a_source_that_goes_quiet_moves_to_the_end_and_is_then_forgotten(board: 
     clock.now += 31
     board.update(window("alive", index=3, resources={"a.b": percentage(1.0)}), clock.now)
     assert [line.split()[0] for line in drawn(board, clock)[2:4]] == ["alive", "silent"]
-    assert "critical" not in drawn(board, clock)[0]
+    assert "red row" not in drawn(board, clock)[0]
     clock.now += 270
     assert "silent" not in "\n".join(drawn(board, clock))
 

@@ -51,6 +51,7 @@ def check(*, json: bool = False, common: Common | None = None) -> int:
         "transport": redact(configuration.settings.transport),
         "fault": fault,
         "up": roles,
+        "left_out": wiring.left_out(configuration, roles),
         "settings": _settings(configuration, roles),
         "rules": [] if preview is None else [asdict(judgement) for judgement in preview.judgements],
         "judged_on": None if preview is None else {"wanted": preview.wanted, "spans": preview.spans},
@@ -110,6 +111,8 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield f"transport      {report['transport']}: {report['fault'] or 'it answers'}"
     for section, chosen in report["up"].items():
         yield f"{section:<14} {', '.join(chosen) or 'none'}"
+    for name in report["left_out"]:
+        yield f"warning        [sinks.{name}] is configured, but up.sinks does not name it: it would not run"
     yield from rule_lines(report["rules"], report["judged_on"] or {})
     for table, settings in report["settings"].items():
         yield f"[{table}]"

@@ -5,8 +5,11 @@ from cyclopts import App
 from virtpulse import wiring
 from virtpulse.cli.common import Common, Span, configured, console_options, to_duration
 from virtpulse.cli.pipeline import run_roles
+from virtpulse.logs import get_logger
 
 app = App(name="up")
+
+_log = get_logger(__name__)
 
 
 @app.default
@@ -36,4 +39,7 @@ def up(
     """
     span = None if duration is None else to_duration(duration)
     configuration = configured(common or Common(), console_options(json=json))
-    run_roles(configuration, wiring.chosen(configuration), span)
+    chosen = wiring.chosen(configuration)
+    for name in wiring.left_out(configuration, chosen):
+        _log.warning(f"[sinks.{name}] is configured, but up.sinks does not name it: it does not run", sink=name)
+    run_roles(configuration, chosen, span)

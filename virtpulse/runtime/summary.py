@@ -45,5 +45,5 @@ def _cut_off(running: Sequence[Running], shutdown: Shutdown, deadline: float) ->
     if unsent:
         said.append(f"{unsent} messages were not sent and are lost")
     if again:
-        said.append(f"{again} messages will be processed again on the next start")
+        said.append(f"{again} {'message' if again == 1 else 'messages'} will be processed again on the next start")
     return said
