@@ -55,7 +55,7 @@ def advice(alert: Alert) -> str:
     told = harmless(alert.annotations.get("advice", ""), _TEXT_CHARS)
     runbook = alert.annotations.get("runbook_url", "")
     link = f"see {runbook}" if len(runbook) <= _TEXT_CHARS and _LINK.fullmatch(runbook) else ""
-    parts = "; ".join(part for part in (told, link) if part)
+    parts = "; ".join(part for part in (told.removesuffix(".") if link else told, link) if part)
     return f" → {parts}" if parts else ""
 
 

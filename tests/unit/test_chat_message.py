@@ -65,6 +65,14 @@ def test_a_runbook_without_advice_is_shown_and_none_is_of_what_is_resolved() -> 
     assert [line.partition(" → ")[2] for line in lines] == ["see https://wiki.example/x", ""]
 
 
+def test_advice_that_ends_with_a_full_stop_loses_it_before_the_runbook() -> None:
+    one = alert("CpuBusy", began=NOW)
+    one.annotations["advice"] = "See what it is."
+    assert compose(notification([one]), NOW, ROOM).body.endswith(" → See what it is.")
+    one.annotations["runbook_url"] = "https://wiki.example/x"
+    assert compose(notification([one]), NOW, ROOM).body.endswith(" → See what it is; see https://wiki.example/x")
+
+
 def test_a_message_names_the_group_counts_by_severity_and_tells_each_alert_in_a_line() -> None:
     busy = alert("CpuBusy", "warning", began=NOW - 60, vm="web-3")
     again = alert("CpuBusy", "warning", began=NOW - 60, vm="web-4")
