@@ -37,7 +37,7 @@ class Life:
     uncertain: set[str] = field(default_factory=set)  # what changed while it was sent, or was sent in vain
     surprising: set[Episode] = field(default_factory=set)  # told as resolved to one who did not believe that it fires
     happened: float | None = None  # when something did first since the last notification
-    arrived: float | None = None  # when the last notification did
+    arrived: float | None = None  # when the last notification did, if something was believed to fire after it
     paused: list[float] = field(default_factory=list)  # since then, for each notification
     waited: list[float] = field(default_factory=list)  # since that, for each notification
     told: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -117,7 +117,7 @@ class Life:
             assert believed is None or believed <= one.starts_at
             if believed is None and one.fingerprint not in self.uncertain:
                 self.surprising.add((one.fingerprint, one.starts_at))
-        self.arrived = self.now
+        self.arrived = self.now if self.believed else None
         self.group.tell(notification, until, self.now)
 
     def fail(self) -> None:
@@ -166,7 +166,7 @@ def test_in_the_end_the_reader_believes_what_is_true_and_read_no_change_twice(se
 
 @given(seed=st.integers(0, 10**9))
 @settings(max_examples=200, deadline=None)
-def test_news_are_told_after_the_interval_and_no_sooner_than_they_have_waited(seed: int) -> None:
+def test_news_are_told_after_the_interval_if_something_fires_and_no_sooner_than_they_have_waited(seed: int) -> None:
     life = lived(seed)
     assert min(life.paused, default=UNLISTED) >= PACE.interval
     assert min(life.waited, default=UNLISTED) >= PACE.wait
@@ -198,6 +198,27 @@ def test_news_wait_for_others_and_for_the_interval(late: float) -> None:
     life.now += late
     life.fire("B")
     assert life.group.due(PACE) == max(told + PACE.interval, life.now + PACE.wait)
+
+
+def test_a_group_of_which_all_was_told_as_resolved_begins_anew_with_the_wait() -> None:
+    life = Life()
+    life.fire("A")
+    life.now += 4.0
+    life.end("A")
+    life.hear_of_an_end()
+    life.now += PACE.wait
+    life.compose()
+    life.arrive()
+    assert [status for *_, status in life.told] == ["resolved"]
+    life.now += 1.0
+    life.fire("B")
+    assert life.group.due(PACE) == life.now + PACE.wait
+    life.now += PACE.wait
+    life.compose()
+    life.arrive()
+    life.fire("C")
+    assert life.arrived is not None
+    assert life.group.due(PACE) == life.arrived + PACE.interval
 
 
 def test_with_nothing_that_fires_nothing_is_due() -> None:

@@ -1,11 +1,13 @@
 """Running a notifier against an in-memory transport: what is told when, and once."""
 
+from dataclasses import replace
+
 import pytest
 from structlog.testing import capture_logs
 
 from tests.conftest import FakeClock
 from tests.memory import MemoryTransport
-from tests.notifying import Recorder, World, firing_state, run, state_message
+from tests.notifying import SPEC, Recorder, World, firing_state, run, state_message
 from tests.telling import alert
 from virtpulse.messages.codec import encode
 from virtpulse.messages.notified import Notified, notified_key
@@ -70,6 +72,28 @@ async def test_what_fired_and_ended_between_two_notifications_is_told_once_as_re
     assert recorder.said == [["-CpuBusy kvm-07"]]
     await fake_clock.advance(130.0)
     assert len(recorder.told) == 1
+    await running.stop()
+
+
+async def test_after_an_alert_that_was_told_as_resolved_only_the_next_one_waits_for_no_interval(
+    world: World, recorder: Recorder, fake_clock: FakeClock
+) -> None:
+    running = run(world.transport, recorder, replace(SPEC, interval=300.0))
+    await fake_clock.advance(1.0)
+    world.fires()
+    await fake_clock.advance(2.0)
+    world.ends()
+    await fake_clock.advance(13.0)
+    world.fires("DiskSlow")
+    await fake_clock.advance(4.0)
+    assert recorder.said == [["-CpuBusy kvm-07"], ["+DiskSlow kvm-07"]]
+    world.ends("DiskSlow")
+    await fake_clock.advance(290.0)
+    assert len(recorder.told) == 2
+    await fake_clock.advance(10.0)
+    assert recorder.said[2:] == [["-DiskSlow kvm-07"]]
+    await fake_clock.advance(100.0)
+    assert world.transport.stored(NOTIFICATIONS) == [b""]
     await running.stop()
 
 

@@ -150,7 +150,8 @@ class NotifierSpec:
     """How the runtime runs a notifier. Spans in seconds.
 
     group_by: labels by whose values alerts come together in one notification. wait: after a group's first change, for others to
-    come along. interval: between two notifications of a group, at least. repeat: after which what still fires is told again.
+    come along. interval: between two notifications of a group, at least, while the receiver believes something of it to fire; a
+    group of which all was told as resolved begins anew with `wait`. repeat: after which what still fires is told again.
     watchdog: after which the Watchdog is told again, 0 if this notifier is not to tell of it. repeats: which alerts are repeated.
     """
 

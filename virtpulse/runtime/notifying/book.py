@@ -157,11 +157,11 @@ class Book:
 
     def prune(self, now: float) -> list[Outgoing]:
         """Forget groups that are over; return the messages that remove their records."""
-        first_needed, quiet = self.position().first_needed, max(LINGER, self._spec.interval)
+        first_needed = self.position().first_needed
         over = [
             (name, group)
             for name, group in self._groups.items()
-            if group.over and group.listed != _TAKEN and group.until <= first_needed and group.changed + quiet <= now
+            if group.over and group.listed != _TAKEN and group.until <= first_needed and group.changed + LINGER <= now
         ]
         for name, _ in over[:_MOST_REMOVALS]:
             del self._groups[name]

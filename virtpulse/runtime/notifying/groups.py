@@ -126,10 +126,13 @@ class Group:
         return not (self._firing or self.told or self.has_news)
 
     def due(self, pace: Pace) -> float:
-        """Return when to tell the receiver: of news after `wait`, and `interval` after it was told last; else after `repeat`."""
+        """Return when to tell the receiver: of news after `wait`, and `interval` after it was told last; else after `repeat`.
+
+        One that believes nothing to fire does not wait for `interval`: the group begins anew.
+        """
         last = -math.inf if self.last is None else self.last
         if self._news_since is not None:
-            return max(self._news_since + pace.wait, last + pace.interval)
+            return max(self._news_since + pace.wait, last + pace.interval if self.told else -math.inf)
         repeats = self.last is not None and self._firing and self.told and not self._resting
         return last + pace.repeat if repeats else UNLISTED
 
