@@ -68,6 +68,29 @@ async def test_a_receiver_that_is_down_holds_up_nobody_and_hears_everything_late
     await running.stop()
 
 
+async def test_a_receiver_works_again_once_it_answers_and_not_when_nothing_is_left_to_be_told(
+    world: World, fake_clock: FakeClock
+) -> None:
+    errors: list[Exception] = [RetryableError("connection refused")] * 100
+    recorder = Recorder(fake_clock, lambda _: errors[0] if errors else None)
+    running = run(world.transport, recorder)
+    with capture_logs() as lines:
+        world.fires()
+        await fake_clock.advance(10.0)
+        world.silence("alertname=CpuBusy", 600.0)
+        await fake_clock.advance(60.0)
+        tried = recorder.tried
+        await fake_clock.advance(60.0)
+        assert (recorder.tried, recorder.told) == (tried, [])
+        assert [line["event"] for line in lines if line.get("role") == "chat to ops"] == ["failed, trying again until it works"]
+        errors.clear()
+        world.fires("DiskSlow")
+        await fake_clock.advance(4.0)
+    assert recorder.said == [["+DiskSlow kvm-07"]]
+    assert [line["event"] for line in lines if line.get("role") == "chat to ops"][1:] == ["works again"]
+    await running.stop()
+
+
 async def test_a_receiver_is_left_alone_for_as_long_as_it_asks(world: World, fake_clock: FakeClock) -> None:
     errors: list[Exception] = [RetryableError("too many", after=120.0)]
     recorder = Recorder(fake_clock, lambda _: errors.pop() if errors else None)

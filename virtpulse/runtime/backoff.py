@@ -81,25 +81,25 @@ async def retrying(  # noqa: PLR0913, PLR0917 what `Context` has, what it is for
     stopping: asyncio.Event,
     clock: Clock,
     backoff: Backoff | None = None,
-    name: str = "",
+    failures: FailureLog | None = None,
 ) -> T:
     """Return what `call` returns, calling it again after each RetryableError for as long as it takes.
 
     A pause lasts for as long as the other side asks for, an hour at most. Once `stopping` is set it ends, the call is made a last
-    time, and its RetryableError is raised. name: who fails, for the log; the role itself if it is empty.
+    time, and its RetryableError is raised. failures: where they are logged, if others than this call are logged there too.
     """
     pauses = backoff or Backoff()
-    failures = FailureLog(name or counters.role, clock)
+    log = failures or FailureLog(counters.role, clock)
     while True:
         try:
             result = await call()
         except RetryableError as error:
             if stopping.is_set():
                 raise
-            failures.failed(error)
+            log.failed(error)
             counters.retried += 1
             asked = min(error.after, LONGEST)
         else:
-            failures.over()
+            log.over()
             return result
         await pause(max(pauses.pause(), asked), stopping, clock)

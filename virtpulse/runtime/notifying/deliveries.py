@@ -10,7 +10,7 @@ from virtpulse.logs import get_logger
 from virtpulse.messages.alert import Alert
 from virtpulse.messages.codec import encode
 from virtpulse.messages.reading import WHOLE
-from virtpulse.runtime.backoff import retrying
+from virtpulse.runtime.backoff import FailureLog, retrying
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.notifying.book import Book, Telling
 from virtpulse.runtime.notifying.groups import Group
@@ -40,6 +40,10 @@ class Told(NamedTuple):
     letters: Sequence[Outgoing]
 
 
+class _NothingLeftError(Exception):
+    """There is nothing to tell any more, which says nothing about whether the receiver answers."""
+
+
 class Deliveries:
     """A queue of groups for each receiver. What is told is composed anew for each attempt, as things are then.
 
@@ -53,6 +57,9 @@ class Deliveries:
         self._context = context
         self._store = store
         self._queues: dict[str, asyncio.Queue[Due | None]] = {receiver.name: asyncio.Queue() for receiver in receivers}
+        self._failures = {
+            receiver.name: FailureLog(f"{context.counters.role} to {receiver.name}", context.clock) for receiver in receivers
+        }
         self.gave_up: RetryableError | None = None
 
     def put(self, due: Due) -> None:
@@ -76,22 +83,24 @@ class Deliveries:
             except RetryableError as error:
                 self.gave_up = error
                 return
-            if told is not None:
+            except _NothingLeftError:
+                _log.debug("nothing is left to be told", role=self._context.counters.role, receiver=receiver.name)
+            else:
                 await self._store(told)
             due.book.free(due.group)
 
-    async def _tell(self, receiver: Receiver, due: Due) -> Told | None:
+    async def _tell(self, receiver: Receiver, due: Due) -> Told:
         context = self._context
         return await retrying(
             partial(self._attempt, due), context.counters, context.stopping, context.clock,
-            name=f"{context.counters.role} to {receiver.name}",
+            failures=self._failures[receiver.name],
         )  # fmt: skip
 
-    async def _attempt(self, due: Due) -> Told | None:
-        """Tell what there is to tell now, None if that is nothing. Raises RetryableError or FatalError."""
+    async def _attempt(self, due: Due) -> Told:
+        """Tell what there is to tell now. Raises RetryableError, FatalError, and _NothingLeftError if that is nothing."""
         telling = due.book.compose(due.group, self._context.clock.time())
         if telling is None:
-            return None
+            raise _NothingLeftError
         letters: Sequence[Outgoing] = ()
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
