@@ -244,13 +244,15 @@ async def test_alerts_that_were_told_and_vanished_without_a_trace_are_forgotten(
     world: World, recorder: Recorder, fake_clock: FakeClock
 ) -> None:
     running = run(world.transport, recorder)
-    one = world.fires()
+    lost = [world.fires(host=f"kvm-{number}") for number in range(10, 17)]
     await fake_clock.advance(4.0)
     await running.kill()
-    world.transport.append([Outgoing(ALERT_STATES, one.fingerprint, b"", 0)])
+    world.transport.append([Outgoing(ALERT_STATES, one.fingerprint, b"", 0) for one in lost])
     running = run(world.transport, recorder)
     with capture_logs() as lines:
         await fake_clock.advance(100.0)
-    assert [line["log_level"] for line in lines if "does not say how" in line["event"]] == ["warning"]
-    assert world.transport.stored(NOTIFICATIONS) == [b""]
+    (warning,) = [line for line in lines if "does not say how" in line["event"]]
+    assert (warning["log_level"], warning["groups"]) == ("warning", 7)
+    assert warning["first"] == [f"ops: host=kvm-{number}" for number in range(10, 15)]
+    assert world.transport.stored(NOTIFICATIONS) == [b""] * 7
     await running.stop()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.conftest import FakeClock
 from tests.memory import MemoryTransport
@@ -145,4 +146,31 @@ async def test_the_watchdog_is_told_again_and_again_until_it_falls_silent(
     world.transport.append([state_message(beat)])
     await fake_clock.advance(10.0)
     assert len(recorder.told) == told + bool(told)
+    await running.stop()
+
+
+async def test_after_a_pause_the_watchdog_is_no_lost_alert_and_told_again_when_it_would_have_been(
+    world: World, recorder: Recorder, fake_clock: FakeClock
+) -> None:
+    spec = replace(SPEC, watchdog=600.0)
+    beat = state_message(firing_state(alert("Watchdog", "none", began=fake_clock.time()), rule="Watchdog", source=""))
+    running = run(world.transport, recorder, spec)
+    world.transport.append([beat])
+    await fake_clock.advance(4.0)
+    await running.kill()
+    told = fake_clock.time()
+    await fake_clock.advance(400.0)
+    running = run(world.transport, recorder, spec)
+    with capture_logs() as lines:
+        await fake_clock.advance(10.0)
+        for _ in range(18):
+            world.transport.append([beat])
+            await fake_clock.advance(10.0)
+    assert not [line for line in lines if line["log_level"] == "warning"]
+    assert len(recorder.told) == 1
+    for _ in range(3):
+        world.transport.append([beat])
+        await fake_clock.advance(10.0)
+    assert len(recorder.told) == 2
+    assert recorder.told[1][0] - told == pytest.approx(600.0, abs=5.0)
     await running.stop()

@@ -107,12 +107,13 @@ class Book:
                 self._judge(group, now)
                 self._list(group)
 
-    def caught_up(self) -> bool:
-        """Forget what receivers were told of that neither fires nor will be told as resolved; return whether there was any.
+    def caught_up(self) -> list[Group]:
+        """Forget what receivers were told of that neither fires nor will be told as resolved; return the groups that had any.
 
         To be called once everything is read: retention may have taken what the alert ended with, or other groups have it now.
+        The Watchdog is not forgotten: it is resolved by nobody, and when it beats again it goes on as before.
         """
-        return sum(group.forget() for group in self._groups.values()) > 0
+        return [group for (_, labels), group in self._groups.items() if labels != _WATCHDOGS and group.forget()]
 
     def due(self, now: float) -> Iterator[Group]:
         """Yield the groups whose receivers are to be told now; each is `free` again once that is over."""

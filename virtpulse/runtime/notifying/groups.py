@@ -167,12 +167,12 @@ class Group:
         if self.has_news:  # it came while this was under way
             self._begin_news(now)
 
-    def forget(self) -> bool:
-        """Forget what the receiver believes to fire, but neither fires nor is left to be told; return whether there was any."""
-        lost = self.told.keys() - self._firing.keys() - self.resolved.keys()
+    def forget(self) -> frozenset[str]:
+        """Forget what the receiver believes to fire, but neither fires nor is left to be told; return the fingerprints."""
+        lost = frozenset(self.told.keys() - self._firing.keys() - self.resolved.keys())
         for name in lost:
             del self.told[name]
-        return bool(lost)
+        return lost
 
     def _wants(self, alert: Alert, *, heard: bool) -> bool:
         believed = self._telling.get(alert.fingerprint) or self.told.get(alert.fingerprint)

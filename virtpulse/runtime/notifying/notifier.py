@@ -13,7 +13,7 @@ from virtpulse.runtime.closing import close, closing
 from virtpulse.runtime.context import Context
 from virtpulse.runtime.notifying.book import Book
 from virtpulse.runtime.notifying.deliveries import Deliveries, Due, Told
-from virtpulse.runtime.notifying.groups import Pace
+from virtpulse.runtime.notifying.groups import Group, Pace
 from virtpulse.runtime.notifying.restoring import restored
 from virtpulse.runtime.notifying.states import TOPICS, States
 from virtpulse.runtime.outgoing import dead_letter
@@ -41,6 +41,8 @@ from virtpulse.transports.interface import (
 BATCH: Final = 500
 COMMIT_EVERY: Final = 1.0  # seconds; for positions with nothing to tell
 PRUNE_EVERY: Final = 30.0  # seconds
+LOST_NAMED: Final = 5  # groups
+LOST_CHARS: Final = 200  # of each
 
 _log = get_logger(__name__)
 
@@ -144,9 +146,13 @@ class _Runner:
     def _catch_up(self, waiting: Waiting) -> None:
         for book in [book for book in self._behind if book.partition in waiting.owned]:
             self._behind.discard(book)
-            if book.caught_up():
+            if lost := book.caught_up():
                 _log.warning(
-                    "alerts that were told do not fire any more, and the log does not say how they ended", role=self._spec.name
+                    "alerts that were told do not fire any more, and the log does not say how they ended: "
+                    "nobody will be told that they are resolved",
+                    role=self._spec.name,
+                    groups=len(lost),
+                    first=[_named(group) for group in lost[:LOST_NAMED]],
                 )
 
     async def _refresh(self) -> None:
@@ -263,6 +269,11 @@ class _Runner:
 
     def _count_pending(self) -> None:
         self._context.counters.pending = sum(book.news for book in self._books.values())
+
+
+def _named(group: Group) -> str:
+    labels = " ".join(f"{name}={value}" for name, value in group.labels.items())
+    return f"{group.receiver}: {labels}"[:LOST_CHARS]
 
 
 def _without_waiting(pace: Pace) -> Pace:
