@@ -126,7 +126,7 @@ def test_alerts_list_says_when_nothing_fires_and_when_nobody_judges(
     assert "nothing fires" in run("alerts", "list").err
     publish([state(WATCHDOG)])
     assert "judged last" not in run("alerts", "list").err
-    later = type("Later", (SystemClock,), {"time": lambda _self: NOW + 3_600})
+    later = type("Later", (SystemClock,), {"time": lambda _self: time.time() + 3_600})
     monkeypatch.setattr("virtpulse.cli.alerts.SystemClock", later)
     assert "the alerts were judged last 60 min ago: what is shown may be old" in run("alerts", "list").err
 
