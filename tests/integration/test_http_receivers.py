@@ -153,6 +153,7 @@ async def test_a_receiver_that_asks_to_be_left_alone_is_for_at_most_an_hour(
     assert failure.value.after == after
 
 
+@pytest.mark.slow
 async def test_a_receiver_that_hangs_is_given_up_after_the_timeout(server: HttpReceiver) -> None:
     async def hang(_: web.Request) -> web.StreamResponse:
         await asyncio.sleep(30)

@@ -66,6 +66,7 @@ async def transport(tmp_path: Path) -> AsyncIterator[Transport]:
     await opened.close()
 
 
+@pytest.mark.slow
 async def test_each_change_is_told_once_over_stops_and_silences(transport: Transport) -> None:
     now = SystemClock().time()
     busy, slow = alert("CpuBusy", began=now - 60), alert("DiskSlow", began=now - 50)

@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,6 +109,7 @@ RULES = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.lists(windows, min_size=10, max_size=40))
 def test_a_worker_that_goes_on_from_what_another_wrote_says_and_remembers_what_that_would_have(course: Sequence[Window]) -> None:

@@ -75,6 +75,7 @@ async def test_what_fired_and_ended_between_two_notifications_is_told_once_as_re
     await running.stop()
 
 
+@pytest.mark.slow
 async def test_after_an_alert_that_was_told_as_resolved_only_the_next_one_waits_for_no_interval(
     world: World, recorder: Recorder, fake_clock: FakeClock
 ) -> None:

@@ -132,6 +132,7 @@ async def test_what_its_processor_keeps_back_is_not_told_until_it_does_not(
     await running.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every", "told"), [(30.0, 7), (0.0, 0)])
 async def test_the_watchdog_is_told_again_and_again_until_it_falls_silent(
     world: World, recorder: Recorder, fake_clock: FakeClock, every: float, told: int

@@ -320,6 +320,7 @@ TAILS = (
 )
 
 
+@pytest.mark.slow
 @example(sample={"source": "a:b", "time": NOW}, ascii_only=False, spaces=False, tail=TAILS[1])
 @given(sample=SAMPLES, ascii_only=st.booleans(), spaces=st.booleans(), tail=st.sampled_from(TAILS))
 @settings(max_examples=600, deadline=None)

@@ -212,6 +212,7 @@ def test_windows_equal_those_of_the_oracle(
         assert_same(one, other)
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 10**9),
     length=st.integers(1, 250),

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -149,6 +150,7 @@ def test_every_sample_counts_once_in_each_of_its_windows(seed: int, crash: float
     assert told + sum(json.loads(value)["late"] for value in store.sources.values()) == late
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10**9), crash=CRASHES)
 @settings(max_examples=120, deadline=None)
 def test_a_source_that_is_deleted_and_comes_back_counts_once_too(seed: int, crash: float) -> None:
