@@ -9,8 +9,13 @@ from typing import Any, TypeVar
 
 import pytest
 import structlog
+from hypothesis import settings
 
 pytest_plugins = ["tests.needs"]
+
+# how long an example takes is the machine's business: a busy one is no failure
+settings.register_profile("patient", parent=settings.default, deadline=None)
+settings.load_profile("patient")
 
 T = TypeVar("T")
 
