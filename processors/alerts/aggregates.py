@@ -128,7 +128,9 @@ class AggregateJudge:
     def _holds(self, standing: Standing, aggregate: Aggregate) -> tuple[bool | None, float | None]:
         """Return whether the condition of an alert still holds, None where the aggregate does not say; and the judged value."""
         rule = standing.rule
-        if rule.statistic == "late" and aggregate.late <= MAX_FACT:
+        if rule.statistic == "late":
+            if aggregate.late > MAX_FACT:
+                return None, None
             return beyond(rule, aggregate.late, standing.course), float(aggregate.late)
         if not rule.metric:
             return facts_hold(rule, aggregate.facts), None

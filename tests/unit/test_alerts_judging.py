@@ -257,6 +257,13 @@ def test_figures_beyond_every_bound_are_no_values() -> None:
     assert crowded.alerts == []
 
 
+def test_a_count_beyond_every_bound_says_nothing_of_an_alert_that_fires() -> None:
+    worker = AlertsWorker([Rule(name="Late", statistic="late", above=5)])
+    for number, late in enumerate((6, *[10**400] * 32)):
+        worker.aggregate("web", 10.0 * number, late=late)
+    assert worker.told() == ["firing Late web", "resolved Late web"]
+
+
 @pytest.mark.parametrize(
     ("document", "told"),
     [
