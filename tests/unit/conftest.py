@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
+from tests.conftest import FakeClock
 from tests.memory import MemoryTransport
+from tests.notifying import Recorder, World
 from virtpulse.runtime.roles import Output
 from virtpulse.transports.interface import Batch, Outgoing
 
@@ -68,3 +70,15 @@ def memory_transport() -> type[MemoryTransport]:
 def grouping() -> type[Grouping]:
     """Return the class of a small processor whose state is in the log."""
     return Grouping
+
+
+@pytest.fixture
+def world(memory_transport: type[MemoryTransport], fake_clock: FakeClock) -> World:
+    """Return a deployment in memory, seen from outside, for what notifies."""
+    return World(memory_transport(fake_clock), fake_clock)
+
+
+@pytest.fixture
+def recorder(fake_clock: FakeClock) -> Recorder:
+    """Return a notifier that keeps what it is to send."""
+    return Recorder(fake_clock)

@@ -8,7 +8,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.conftest import FakeClock
-from tests.memory import MemoryTransport
 from tests.notifying import SPEC, Recorder, World, firing_state, run, said, state_message
 from tests.telling import alert
 from virtpulse.errors import FatalError, RefusedError, RetryableError
@@ -21,16 +20,6 @@ from virtpulse.transports.interface import Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-@pytest.fixture
-def world(memory_transport: type[MemoryTransport], fake_clock: FakeClock) -> World:
-    return World(memory_transport(fake_clock), fake_clock)
-
-
-@pytest.fixture
-def recorder(fake_clock: FakeClock) -> Recorder:
-    return Recorder(fake_clock)
 
 
 async def test_each_receiver_gets_what_its_matchers_match(world: World, recorder: Recorder, fake_clock: FakeClock) -> None:

@@ -16,16 +16,6 @@ from virtpulse.topics import ALERT_STATES, ALERTS, DEADLETTERS, NOTIFICATIONS, S
 from virtpulse.transports.interface import Outgoing, Position
 
 
-@pytest.fixture
-def world(memory_transport: type[MemoryTransport], fake_clock: FakeClock) -> World:
-    return World(memory_transport(fake_clock), fake_clock)
-
-
-@pytest.fixture
-def recorder(fake_clock: FakeClock) -> Recorder:
-    return Recorder(fake_clock)
-
-
 async def test_a_group_is_told_once_after_the_wait_and_again_after_the_interval(
     world: World, recorder: Recorder, fake_clock: FakeClock
 ) -> None:

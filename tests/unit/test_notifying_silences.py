@@ -6,7 +6,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.conftest import FakeClock
-from tests.memory import MemoryTransport
 from tests.notifying import SPEC, Recorder, World, firing_state, run, state_message
 from tests.telling import alert
 from virtpulse.messages.codec import encode
@@ -14,16 +13,6 @@ from virtpulse.messages.inhibition import Inhibition
 from virtpulse.runtime.roles import Repeats
 from virtpulse.topics import ALERTS
 from virtpulse.transports.interface import Outgoing, Position
-
-
-@pytest.fixture
-def world(memory_transport: type[MemoryTransport], fake_clock: FakeClock) -> World:
-    return World(memory_transport(fake_clock), fake_clock)
-
-
-@pytest.fixture
-def recorder(fake_clock: FakeClock) -> Recorder:
-    return Recorder(fake_clock)
 
 
 async def test_a_silenced_alert_is_told_when_the_silence_ends_if_it_still_fires(
