@@ -4,38 +4,27 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import orjson
 
+from benchmarks.delays import delay_figures
 from benchmarks.figures import Figure
 from benchmarks.processes import program, running, virtpulse
-from benchmarks.timing import percentile
 from virtpulse.clock import SystemClock
 from virtpulse.topics import AGGREGATES, SAMPLES
 from virtpulse.transports.interface import Start, Transport
 from virtpulse.transports.open import open_transport
 
 _WINDOWS: Final = 300
-_ROUNDS: Final = 2
 _PAUSE: Final = 0.03
-_TARGET: Final = 100.0
 _WITHIN: Final = 15.0
 _SETTINGS: Final = ("--set", "processors.windows.size=1s", "--set", "processors.windows.lateness=0s")
 
 
 def measure() -> Iterator[Figure]:
     """Yield the delays of some hundred windows, each of one sample and closed by the next one: the better of two rounds."""
-    rounds = [_round() for _ in range(_ROUNDS)]
-    for percent in (50, 99):
-        best = min(percentile(delays, percent) for delays in rounds)
-        yield Figure(f"latency_p{percent}", best * 1e3, "ms", _TARGET)
-
-
-def _round() -> list[float]:
-    with TemporaryDirectory() as folder:
-        return asyncio.run(_delays(Path(folder, "log.db")))
+    yield from delay_figures("latency", _delays)
 
 
 async def _delays(log: Path) -> list[float]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.chaos.programs.alert_log import RULES, Plan, make_messages
-from tests.chaos.programs.killing import Trial, kill_on_the_way
+from tests.chaos.programs.killing import Trial, kill_on_the_way, report
 from tests.chaos.programs.window_log import Document
 from virtpulse.clock import SystemClock
 from virtpulse.topics import AGGREGATES, ALERT_STATES, ALERTS, DEADLETTERS
@@ -129,9 +129,7 @@ def main() -> int:
     plan = Plan(given.aggregates, given.kills, tuple(given.batches), given.seed)
     with tempfile.TemporaryDirectory() as folder:
         figures, wrong = attempt(plan, Path(folder))
-    sys.stdout.write(f"{json.dumps(figures)}\n")
-    sys.stderr.writelines(f"{text[:2_000]}\n" for text in wrong[:20])
-    return 1 if wrong else 0
+    return report(figures, wrong)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.chaos.programs.killing import COMMAND, Trial, kill_on_the_way
+from tests.chaos.programs.killing import COMMAND, Trial, kill_on_the_way, report
 from tests.chaos.programs.window_answer import differences, sort_and_group
 from tests.chaos.programs.window_log import Document, Plan, make_lines
 
@@ -78,9 +78,7 @@ def main() -> int:
     plan = Plan(given.samples, given.kills, given.size, hop, given.lateness, tuple(given.batches), given.seed)
     with tempfile.TemporaryDirectory() as folder:
         figures, wrong = attempt(plan, Path(folder))
-    sys.stdout.write(f"{json.dumps(figures)}\n")
-    sys.stderr.writelines(f"{text[:2_000]}\n" for text in wrong[:20])
-    return 1 if wrong else 0
+    return report(figures, wrong)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """A worker over a log file, killed with SIGKILL on its way until it has been killed often enough and is done."""
 
 import asyncio
+import json
 import random
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -113,3 +114,10 @@ class _Way:
     async def _position(self) -> int:
         positions = await self.transport.positions(self.group)
         return max((position.following for position in positions.values()), default=0)
+
+
+def report(figures: Mapping[str, object], wrong: Sequence[str]) -> int:
+    """Print the figures, and what is wrong to standard error; return the program's exit code."""
+    sys.stdout.write(f"{json.dumps(figures)}\n")
+    sys.stderr.writelines(f"{text[:2_000]}\n" for text in wrong[:20])
+    return 1 if wrong else 0
